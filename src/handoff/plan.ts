@@ -1,0 +1,118 @@
+/**
+ * What the control plane tells the data plane to do: plain values, structured-cloneable.
+ *
+ * The control plane compiles a checked Corefile to one `Plan`; every data-plane worker builds its
+ * sockets, tables and routes from it and from nothing else. Times carry their unit in the name.
+ */
+
+/** One UDP and TCP address to listen on, and which zones are answered there. */
+export interface ListenerPlan {
+  /** Textual address without brackets or scope: `127.0.0.1`, `::1`, or the wildcards `0.0.0.0`, `::`. */
+  readonly address: string;
+  readonly port: number;
+  /** Longest match wins. A name that matches none is answered REFUSED. */
+  readonly zones: readonly ZoneRoute[];
+}
+
+/** Queries for `zone` and all below it go to `views[view]`. */
+export interface ZoneRoute {
+  /** Lower-case presentation name with the final dot; `.` is the root. */
+  readonly zone: string;
+  readonly view: number;
+}
+
+/** One server block of the Corefile. */
+export interface ViewPlan {
+  /** First key of the block, as written, for logs and metrics: `cluster.local:53`. */
+  readonly name: string;
+  /** All zones of the block, normalised. */
+  readonly zones: readonly string[];
+  readonly cache: CachePlan | null;
+  /** In the order of the Corefile; the first whose `from` holds the name and `except` does not, is used. */
+  readonly forwards: readonly ForwardPlan[];
+  readonly errors: boolean;
+  readonly log: readonly LogPlan[];
+}
+
+export interface CachePlan {
+  /** Zones that are cached, normalised; a name outside is passed through uncached. */
+  readonly zones: readonly string[];
+  readonly success: CacheClassPlan;
+  readonly denial: CacheClassPlan;
+  /** How long a SERVFAIL is kept, ms; 0 disables. Default 5,000, at most 300,000. */
+  readonly servfailMs: number;
+  /** Zones in which no success (denial) is stored; empty is none. */
+  readonly disableSuccess: readonly string[];
+  readonly disableDenial: readonly string[];
+  /** Answers keep the TTL of the moment of storing. */
+  readonly keepTtl: boolean;
+}
+
+export interface CacheClassPlan {
+  /** Answers of this class that the view may hold; 0 is "as many as the byte budget allows". */
+  readonly capacity: number;
+  /** TTLs are capped to this, seconds. */
+  readonly ttlSecMax: number;
+  /** TTLs are raised to this, seconds; 0 (the default when not written) leaves them. */
+  readonly ttlSecMin: number;
+}
+
+export const POLICY_RANDOM = 0;
+export const POLICY_ROUND_ROBIN = 1;
+export const POLICY_SEQUENTIAL = 2;
+
+export interface ForwardPlan {
+  readonly from: string;
+  readonly except: readonly string[];
+  /** 1 to 15. */
+  readonly upstreams: readonly UpstreamPlan[];
+  /** POLICY_RANDOM, POLICY_ROUND_ROBIN or POLICY_SEQUENTIAL. */
+  readonly policy: number;
+  readonly forceTcp: boolean;
+  readonly preferUdp: boolean;
+  /** Consecutive failures after which an upstream is down; 0 never. Default 2. */
+  readonly maxFails: number;
+  /** Idle upstream TCP connections are closed after this, ms. Default 10,000. */
+  readonly expireMs: number;
+  readonly healthCheck: HealthCheckPlan;
+  /** Questions in flight; above it REFUSED. 0 is no limit of its own. */
+  readonly maxConcurrent: number;
+  /** SERVFAIL at once when all upstreams are down, instead of trying one at random. */
+  readonly failfastAllUnhealthy: boolean;
+  /** RCODEs of an upstream after which the next one is tried. */
+  readonly failoverRcodes: readonly number[];
+}
+
+export interface UpstreamPlan {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface HealthCheckPlan {
+  /** Between probes of an upstream that failed, ms. Default 500. */
+  readonly intervalMs: number;
+  readonly recursionDesired: boolean;
+  /** Name probed (type NS), normalised. Default `.`. */
+  readonly domain: string;
+}
+
+/** One `log` line of a server block. */
+export interface LogPlan {
+  readonly zones: readonly string[];
+  /** Format as written, or the common one; expanded by the control plane. */
+  readonly format: string;
+  /** Bit set of LOG_SUCCESS, LOG_DENIAL, LOG_ERROR. */
+  readonly classes: number;
+}
+
+export const LOG_SUCCESS = 1;
+export const LOG_DENIAL = 2;
+export const LOG_ERROR = 4;
+export const LOG_ALL = 7;
+
+export interface Plan {
+  /** Rises by one with every plan of this process. */
+  readonly generation: number;
+  readonly listeners: readonly ListenerPlan[];
+  readonly views: readonly ViewPlan[];
+}

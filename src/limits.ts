@@ -1,0 +1,90 @@
+/**
+ * Every bound of the data plane, with its unit in the name and the reason beside it.
+ *
+ * Memory is taken from these numbers at start and never grows: what does not fit is shed and
+ * counted. The relations at the end are checked when the module is loaded.
+ */
+
+/** A UDP query longer than this is cut by the kernel; real ones are below 512 (RFC 1035 §4.2.1). */
+export const UDP_QUERY_BYTES_MAX = 4096;
+/** What we advertise and send by UDP without fragments on any path (RFC 9715). */
+export const UDP_ANSWER_BYTES_MAX = 1232;
+/** A DNS message by TCP, without its length prefix (RFC 1035 §4.2.2). */
+export const TCP_MESSAGE_BYTES_MAX = 65_535;
+/** Datagrams taken from or given to the kernel in one call. */
+export const UDP_BATCH = 64;
+/** Full batches that one listener may hand in before the others have their turn. */
+export const UDP_BATCHES_PER_TURN_MAX = 4;
+/** Receive buffer of a listener: room for about 0.3 s of a flood while the worker is descheduled. */
+export const UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Distinct questions that wait for an upstream. */
+export const PENDING_MAX = 8192;
+/** Clients that wait for those. */
+export const WAITERS_MAX = 16_384;
+/** Tries of one question, whatever the upstream and transport. */
+export const ATTEMPTS_MAX = 4;
+/** First try is given up, and the next one made, after this at the earliest and at the latest. */
+export const ATTEMPT_TIMEOUT_MS_MIN = 400;
+export const ATTEMPT_TIMEOUT_MS_MAX = 1600;
+/** Clients' resolvers give up after 5 s (resolv.conf(5)): the answer, even SERVFAIL, comes before. */
+export const QUESTION_DEADLINE_MS = 4200;
+/** A question that no upstream answered is not asked again for this long (RFC 9520 §3.2). */
+export const FAILURE_CACHE_MS_MIN = 1000;
+
+/** Addresses in one `forward`, as in CoreDNS. */
+export const UPSTREAMS_PER_FORWARD_MAX = 15;
+/** Distinct upstream addresses of a whole configuration. */
+export const UPSTREAMS_MAX = 64;
+/** Sockets, each with a random port, that share one upstream's UDP traffic. */
+export const UDP_CHANNELS_PER_UPSTREAM = 4;
+/** A UDP socket towards an upstream gets a new port after so many queries, or this age. */
+export const UDP_CHANNEL_QUERIES_MAX = 4096;
+export const UDP_CHANNEL_AGE_MS_MAX = 10_000;
+/** Replies that match nothing before such a socket is thought to be under attack and replaced. */
+export const UDP_CHANNEL_STRANGERS_MAX = 64;
+/** Pipelined TCP connections towards one upstream (RFC 7766 §6.2.2: few). */
+export const TCP_CHANNELS_PER_UPSTREAM = 2;
+/** All upstream sockets, retiring ones included. */
+export const CHANNELS_MAX = 1024;
+/** Of which TCP connections, which need buffers. */
+export const TCP_CHANNELS_MAX = 64;
+/** Queries not yet taken by the kernel, per upstream TCP connection. */
+export const TCP_CHANNEL_SEND_BYTES = 32 * 1024;
+export const TCP_CONNECT_TIMEOUT_MS = 1500;
+
+/** Client TCP connections in all, and from one address. */
+export const TCP_CLIENTS_MAX = 1024;
+export const TCP_CLIENTS_PER_ADDRESS_MAX = 256;
+/** Questions of one connection that wait for an upstream; beyond it, we stop reading. */
+export const TCP_CLIENT_PENDING_MAX = 100;
+export const TCP_CLIENT_IDLE_MS = 10_000;
+/** From the first byte of a message to its last. */
+export const TCP_CLIENT_PARTIAL_MS = 3000;
+/** A client that does not take its answers is cut off after this. */
+export const TCP_CLIENT_WRITE_MS = 5000;
+/** Answers that wait for slow clients, all together. */
+export const TCP_OUTPUT_BLOCKS = 64;
+
+/** No system call sleeps longer, so that a worker can always be told to stop. */
+export const SLEEP_MS_MAX = 100;
+/** Resolution of all time-outs of pending questions. */
+export const TIMER_TICK_MS = 10;
+export const TIMER_WHEEL_SIZE = 512;
+
+/** Cache budget when `-memory` is not given. */
+export const CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
+export const CACHE_BYTES_MIN = 1024 * 1024;
+
+const RELATIONS: readonly (readonly [boolean, string])[] = [
+  [UDP_ANSWER_BYTES_MAX <= UDP_QUERY_BYTES_MAX, "an answer fits where a query was"],
+  [WAITERS_MAX >= PENDING_MAX, "every pending question has a client"],
+  [ATTEMPT_TIMEOUT_MS_MIN < QUESTION_DEADLINE_MS, "there is time for a second attempt"],
+  [SLEEP_MS_MAX <= 100, "a worker in a system call can be stopped"],
+  [UPSTREAMS_MAX * UDP_CHANNELS_PER_UPSTREAM * 2 <= CHANNELS_MAX, "sockets can retire in peace"],
+  [PENDING_MAX * ATTEMPTS_MAX < 2 ** 31, "an attempt's number is a small integer"],
+];
+
+for (const [holds, relation] of RELATIONS) {
+  if (!holds) throw new Error(`Cannot start: the limits contradict each other: ${relation}`);
+}

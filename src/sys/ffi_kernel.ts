@@ -1,0 +1,92 @@
+// Hot path.
+/**
+ * `Kernel` over functions loaded by a runtime's FFI: the same code for Node and Deno, which differ
+ * only in how functions, pointers and `errno` are had (see `ffi_node.ts`, `ffi_deno.ts`).
+ */
+
+import { randomFillSync } from "node:crypto";
+import type { NativeFunctions } from "./ffi_symbols.ts";
+import type { Kernel, Pointer } from "./kernel.ts";
+import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
+import type { Slab } from "./slab.ts";
+
+const EPOLL_CLOEXEC = SOCK_CLOEXEC;
+const EFD_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+export interface NativeLibrary {
+  readonly functions: NativeFunctions;
+  /** The calling thread's errno, as memory: a load and no call, so nothing can change it between. */
+  readonly errno: Int32Array;
+  readonly slab: Slab;
+  readonly nullPointer: unknown;
+  pointer(offset: number): Pointer;
+}
+
+/**
+ * Wraps `library`. Each thread needs its own, because `errno` belongs to a thread.
+ *
+ * @throws {Error} when the layout of `epoll_event` is not that of this machine.
+ */
+export function createFfiKernel(library: NativeLibrary): Kernel {
+  const { functions: native, errno, slab, nullPointer } = library;
+  const answer = (result: number): number => (result >= 0 ? result : -errno[0]!);
+  const kernel: Kernel = {
+    slab,
+    pointer: (offset) => library.pointer(offset),
+    monotonicMs: () => performance.now(),
+    wallMs: () => Date.now(),
+    randomBytes: (target) => void randomFillSync(target),
+    poll: (descriptors, count, timeoutMs) => answer(native.poll(descriptors, count, timeoutMs)),
+    recvmsg: (fd, header, flags) => answer(native.recvmsg(fd, header, flags)),
+    sendmsg: (fd, header, flags) => answer(native.sendmsg(fd, header, flags)),
+    recvmmsg: (fd, headers, count, flags) =>
+      answer(native.recvmmsg(fd, headers, count, flags, nullPointer)),
+    sendmmsg: (fd, headers, count, flags) => answer(native.sendmmsg(fd, headers, count, flags)),
+    epollCreate: () => answer(native.epoll_create1(EPOLL_CLOEXEC)),
+    epollCtl: (epoll, operation, fd, event) =>
+      answer(native.epoll_ctl(epoll, operation, fd, event)),
+    epollWait: (epoll, events, count, timeoutMs) =>
+      answer(native.epoll_wait(epoll, events, count, timeoutMs)),
+    eventfd: () => answer(native.eventfd(0, EFD_FLAGS)),
+    read: (fd, buffer, lengthBytes) => answer(native.read(fd, buffer, lengthBytes)),
+    write: (fd, buffer, lengthBytes) => answer(native.write(fd, buffer, lengthBytes)),
+    socket: (family, type, protocol) => answer(native.socket(family, type, protocol)),
+    bind: (fd, address, lengthBytes) => answer(native.bind(fd, address, lengthBytes)),
+    connect: (fd, address, lengthBytes) => answer(native.connect(fd, address, lengthBytes)),
+    listen: (fd, backlog) => answer(native.listen(fd, backlog)),
+    accept4: (fd, address, length, flags) => answer(native.accept4(fd, address, length, flags)),
+    getsockname: (fd, address, length) => answer(native.getsockname(fd, address, length)),
+    setsockopt: (fd, level, name, value, length) =>
+      answer(native.setsockopt(fd, level, name, value, length)),
+    getsockopt: (fd, level, name, value, length) =>
+      answer(native.getsockopt(fd, level, name, value, length)),
+    shutdown: (fd, how) => answer(native.shutdown(fd, how)),
+    close: (fd) => answer(native.close(fd)),
+  };
+  assertEpollLayout(kernel);
+  return kernel;
+}
+
+/** Registers an eventfd under a known number and reads it back: a wrong layout cannot pass. */
+function assertEpollLayout(kernel: Kernel): void {
+  const { slab } = kernel;
+  const EVENT_TAG = 0x5eed;
+  const events = slab.carve(2 * EPOLL_EVENT_BYTES);
+  const one = slab.carve(8);
+  const epoll = kernel.epollCreate();
+  const fd = kernel.eventfd();
+  slab.words[events >> 2] = 1;
+  slab.view.setUint32(events + EPOLL_EVENT_BYTES - 8, EVENT_TAG, true);
+  slab.view.setUint32(events + EPOLL_EVENT_BYTES - 4, 0, true);
+  kernel.epollCtl(epoll, 1, fd, kernel.pointer(events));
+  slab.bytes[one] = 1;
+  kernel.write(fd, kernel.pointer(one), 8);
+  slab.bytes.fill(0, events, events + 2 * EPOLL_EVENT_BYTES);
+  const count = kernel.epollWait(epoll, kernel.pointer(events), 2, 0);
+  const tag = slab.view.getUint32(events + EPOLL_EVENT_BYTES - 8, true);
+  kernel.close(fd);
+  kernel.close(epoll);
+  if (count !== 1 || tag !== EVENT_TAG) {
+    throw new Error("Cannot use epoll: struct epoll_event is laid out in a way not known here");
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The C functions that both runtimes load from libc, in one table: name → [result, parameters].
+ *
+ * `p` is a pointer, `i` an int, `u` an unsigned int. Sizes (`size_t`, `nfds_t`) are declared as
+ * unsigned ints: both calling conventions pass them in a full, zero-extended register, and a 64-bit
+ * integer would be a BigInt on Node. Results of type ssize_t stay below 2^31 for the same reason.
+ */
+
+export const SYMBOLS = {
+  poll: ["i", "pui"],
+  recvmsg: ["i", "ipi"],
+  sendmsg: ["i", "ipi"],
+  recvmmsg: ["i", "ipuip"],
+  sendmmsg: ["i", "ipui"],
+  epoll_create1: ["i", "i"],
+  epoll_ctl: ["i", "iiip"],
+  epoll_wait: ["i", "ipii"],
+  eventfd: ["i", "ui"],
+  read: ["i", "ipu"],
+  write: ["i", "ipu"],
+  socket: ["i", "iii"],
+  bind: ["i", "ipu"],
+  connect: ["i", "ipu"],
+  listen: ["i", "ii"],
+  accept4: ["i", "ippi"],
+  getsockname: ["i", "ipp"],
+  setsockopt: ["i", "iiipu"],
+  getsockopt: ["i", "iiipp"],
+  shutdown: ["i", "ii"],
+  close: ["i", "i"],
+} as const;
+
+export type SymbolName = keyof typeof SYMBOLS;
+
+/** A loaded function: integers and pointers in, an integer out. */
+// biome-ignore lint/suspicious/noExplicitAny: the runtimes' pointer types differ; Kernel is the typed face.
+export type NativeFunction = (...parameters: any[]) => number;
+
+/** All functions of `SYMBOLS`, loaded. */
+export type NativeFunctions = { readonly [name in SymbolName]: NativeFunction };
+
+export const LIBC = "libc.so.6";

@@ -1,0 +1,19 @@
+/** The real kernel of the runtime that runs us. */
+
+import { loadDenoLibrary } from "./ffi_deno.ts";
+import { createFfiKernel } from "./ffi_kernel.ts";
+import { loadNodeLibrary } from "./ffi_node.ts";
+import type { Kernel } from "./kernel.ts";
+import { runtimeName } from "./runtime.ts";
+
+/**
+ * Opens the system-call border for the calling thread, with a slab of `slabBytes` bytes of its own.
+ * Pages of the slab cost memory only once touched.
+ *
+ * @throws {Error} when the runtime has no FFI or the machine's struct layouts are not known.
+ */
+export function openKernel(slabBytes: number): Kernel {
+  const library =
+    runtimeName() === "deno" ? loadDenoLibrary(slabBytes) : loadNodeLibrary(slabBytes);
+  return createFfiKernel(library);
+}
