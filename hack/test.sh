@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Every test: ./hack/test.sh
+# Lint, types, unit tests and house rules under Node 26, the portable ones under Deno, then the
+# built executable. The last line counts both runtimes' tests together.
+cd "$(dirname "$0")/.."
+. hack/lib.sh
+setup
+
+reports=dist/.tests
+rm -rf "$reports"
+mkdir -p "$reports"
+export NO_COLOR=1 FORCE_COLOR=0
+
+# step NAME COMMAND...: a failing step is counted as one failed test; the others still run.
+failed_steps=()
+step() {
+  local name=$1
+  shift
+  printf '\n== %s\n' "$name"
+  local begin=$SECONDS
+  if "$@"; then
+    printf -- '-- %s: %ss\n' "$name" $((SECONDS - begin))
+  else
+    printf -- '-- %s: FAILED after %ss\n' "$name" $((SECONDS - begin))
+    failed_steps+=("$name")
+  fi
+}
+
+node_tests() {
+  local report=$1
+  shift
+  "$node26" --disable-warning=ExperimentalWarning --test --test-timeout=180000 \
+    --test-reporter=dot --test-reporter-destination=stdout \
+    --test-reporter=junit --test-reporter-destination="$reports/$report.xml" "$@"
+}
+
+# Deno prints a line a test; only a failure is worth reading.
+deno_tests() {
+  if node_modules/.bin/deno test -A --no-check --quiet --junit-path="$reports/deno.xml" \
+    --ignore=tests/e2e,tests/tidy_test.ts src tests >"$reports/deno.log" 2>&1; then
+    tail -n 2 "$reports/deno.log"
+  else
+    cat "$reports/deno.log"
+    return 1
+  fi
+}
+
+step lint node_modules/.bin/biome check --error-on-warnings .
+step types node_modules/.bin/tsc -p .
+step build "$node26" build/sea.ts
+# Under Node 26: units and house rules; under Deno all that do not need the executable.
+step node node_tests node --test-concurrency=2 \
+  'src/**/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e)/**/*_test.ts'
+step deno deno_tests
+# The executable itself, one after the other.
+step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
+
+printf '\n'
+exec "$node26" hack/count_tests.ts "$reports" "${failed_steps[@]}"

@@ -1,0 +1,82 @@
+/** Asks a DNS server one question over UDP or TCP, with dns-packet; independent of src. */
+
+import { createSocket } from "node:dgram";
+import { connect } from "node:net";
+import dnsPacket, { type DecodedPacket, type Packet, type RecordType } from "dns-packet";
+
+/** dns-packet's decoded message with the field that its types leave out. */
+export type Reply = DecodedPacket & { readonly rcode: string };
+
+export interface AskOptions {
+  readonly transport?: "udp" | "tcp";
+  /** EDNS buffer size; 0 sends no OPT. Default 1232. */
+  readonly udpSizeBytes?: number;
+  /** Default 2,000. */
+  readonly timeoutMs?: number;
+}
+
+/** @throws {Error} when no answer came in time or the server closed the connection. */
+export function ask(
+  port: number,
+  name: string,
+  type: RecordType | "ANY",
+  options: AskOptions = {},
+): Promise<Reply> {
+  const udpSizeBytes = options.udpSizeBytes ?? 1232;
+  const query: Packet = {
+    type: "query",
+    id: 1 + Math.floor(Math.random() * 65_535),
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ type: type as RecordType, name, class: "IN" }],
+    additionals:
+      udpSizeBytes > 0
+        ? [{ type: "OPT", name: ".", udpPayloadSize: udpSizeBytes, flags: 0, options: [] } as never]
+        : [],
+  };
+  return options.transport === "tcp"
+    ? askByTcp(port, query, options.timeoutMs ?? 2_000)
+    : askByUdp(port, query, options.timeoutMs ?? 2_000);
+}
+
+function askByUdp(port: number, query: Packet, timeoutMs: number): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket("udp4");
+    const timer = setTimeout(() => finish(timeoutError("UDP", port, timeoutMs)), timeoutMs);
+    const finish = (result: Reply | Error) => {
+      clearTimeout(timer);
+      socket.close();
+      result instanceof Error ? reject(result) : resolve(result);
+    };
+    socket.on("error", finish);
+    socket.on("message", (bytes) => {
+      const reply = dnsPacket.decode(bytes) as Reply;
+      if (reply.id === query.id) finish(reply);
+    });
+    socket.connect(port, "127.0.0.1", () => socket.send(dnsPacket.encode(query)));
+  });
+}
+
+function askByTcp(port: number, query: Packet, timeoutMs: number): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    const timer = setTimeout(() => finish(timeoutError("TCP", port, timeoutMs)), timeoutMs);
+    let received = Buffer.alloc(0);
+    const finish = (result: Reply | Error) => {
+      clearTimeout(timer);
+      socket.destroy();
+      result instanceof Error ? reject(result) : resolve(result);
+    };
+    socket.on("error", finish);
+    socket.on("end", () => finish(new Error(`Cannot ask port ${port} by TCP: it closed`)));
+    socket.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
+      finish(dnsPacket.streamDecode(received) as Reply);
+    });
+    socket.on("connect", () => socket.write(dnsPacket.streamEncode(query)));
+  });
+}
+
+function timeoutError(transport: string, port: number, timeoutMs: number): Error {
+  return new Error(`Cannot ask port ${port} by ${transport}: no answer in ${timeoutMs} ms`);
+}
