@@ -1,0 +1,4 @@
+export class Decision {
+  kind = 0;
+  lifetimeSec = 0;
+}
