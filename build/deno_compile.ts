@@ -28,8 +28,8 @@ if (status === 0) {
 } else if (/denort|base binary/.test(stderr)) {
   const reason = /https:\S+\.zip/.exec(stderr)?.[0] ?? "denort";
   process.stderr.write(
-    `Cannot compile with Deno: its base executable is not here and cannot be fetched (${reason}): ` +
-      "set DENORT_BIN to a denort of the same version, or use ./hack/build.sh\n",
+    `Cannot compile with Deno: its base executable is not here and cannot be fetched ` +
+      `(${reason}): set DENORT_BIN to a denort of the same version, or use ./hack/build.sh\n`,
   );
   process.exitCode = 1;
 } else {
