@@ -1,0 +1,32 @@
+/** What the data plane relies on in a kernel: one table, checked on the real one and its twin. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openKernel } from "../../src/sys/open_kernel.ts";
+import { SimKernel } from "../support/sim_kernel.ts";
+import { DATAGRAM_CONTRACT } from "./datagram_contract.ts";
+import { KernelCalls } from "./kernel_calls.ts";
+import { POLLING_CONTRACT } from "./polling_contract.ts";
+import { STREAM_CONTRACT } from "./stream_contract.ts";
+
+const SLAB_BYTES = 4 * 1024 * 1024;
+
+const KERNELS = {
+  real: openKernel(SLAB_BYTES),
+  simulated: new SimKernel({ slabBytes: SLAB_BYTES }),
+};
+
+for (const [name, kernel] of Object.entries(KERNELS)) {
+  const calls = new KernelCalls(kernel);
+  for (const [behaviour, check] of [
+    ...Object.entries(DATAGRAM_CONTRACT),
+    ...Object.entries(STREAM_CONTRACT),
+    ...Object.entries(POLLING_CONTRACT),
+  ]) {
+    test(`${name} kernel: ${behaviour}`, () => check(calls));
+  }
+}
+
+test("simulated kernel: nothing is left open by the contract's checks", () => {
+  assert.equal((KERNELS.simulated as SimKernel).openCount, 0);
+});

@@ -1,0 +1,117 @@
+/** Compares `src/sys/layout.ts` with what a C compiler says of the same names on this machine. */
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import * as errno from "../../src/sys/errno.ts";
+import * as layout from "../../src/sys/layout.ts";
+
+/** C expressions for the names that are not themselves names of C. */
+const EXPRESSIONS: Record<string, string> = {
+  POLLFD_BYTES: "sizeof(struct pollfd)",
+  POLLFD_EVENTS: "offsetof(struct pollfd, events)",
+  POLLFD_REVENTS: "offsetof(struct pollfd, revents)",
+  IOVEC_BYTES: "sizeof(struct iovec)",
+  IOVEC_LENGTH: "offsetof(struct iovec, iov_len)",
+  MSGHDR_BYTES: "sizeof(struct msghdr)",
+  MSGHDR_NAME: "offsetof(struct msghdr, msg_name)",
+  MSGHDR_NAMELEN: "offsetof(struct msghdr, msg_namelen)",
+  MSGHDR_IOV: "offsetof(struct msghdr, msg_iov)",
+  MSGHDR_IOVLEN: "offsetof(struct msghdr, msg_iovlen)",
+  MSGHDR_CONTROL: "offsetof(struct msghdr, msg_control)",
+  MSGHDR_CONTROLLEN: "offsetof(struct msghdr, msg_controllen)",
+  MSGHDR_FLAGS: "offsetof(struct msghdr, msg_flags)",
+  MMSGHDR_BYTES: "sizeof(struct mmsghdr)",
+  MMSGHDR_LEN: "offsetof(struct mmsghdr, msg_len)",
+  CMSG_LEVEL: "offsetof(struct cmsghdr, cmsg_level)",
+  CMSG_TYPE: "offsetof(struct cmsghdr, cmsg_type)",
+  CMSG_DATA: "CMSG_LEN(0)",
+  IN_PKTINFO_BYTES: "sizeof(struct in_pktinfo)",
+  IN6_PKTINFO_BYTES: "sizeof(struct in6_pktinfo)",
+  SOCKADDR_IN_BYTES: "sizeof(struct sockaddr_in)",
+  SOCKADDR_IN6_BYTES: "sizeof(struct sockaddr_in6)",
+  SOCKADDR_PORT: "offsetof(struct sockaddr_in, sin_port)",
+  SOCKADDR_IN_ADDR: "offsetof(struct sockaddr_in, sin_addr)",
+  SOCKADDR_IN6_ADDR: "offsetof(struct sockaddr_in6, sin6_addr)",
+  SOCKADDR_IN6_SCOPE: "offsetof(struct sockaddr_in6, sin6_scope_id)",
+  EPOLL_EVENT_BYTES: "sizeof(struct epoll_event)",
+  EPOLL_EVENT_DATA: "offsetof(struct epoll_event, data)",
+};
+
+const HEADERS = [
+  "arpa/inet.h",
+  "errno.h",
+  "netinet/in.h",
+  "netinet/tcp.h",
+  "poll.h",
+  "stddef.h",
+  "stdio.h",
+  "sys/epoll.h",
+  "sys/eventfd.h",
+  "sys/socket.h",
+  "sys/uio.h",
+];
+
+const hasCompiler = spawnSync("gcc", ["--version"]).status === 0;
+const SKIP = hasCompiler ? false : "gcc is not installed";
+
+/** The values of `expressions` in C. */
+function evaluateInC(expressions: Record<string, string>): Record<string, number> {
+  const folder = mkdtempSync(join(tmpdir(), "layout-"));
+  try {
+    const source = [
+      "#define _GNU_SOURCE",
+      ...HEADERS.map((header) => `#include <${header}>`),
+      "int main(void) {",
+      ...Object.entries(expressions).map(
+        ([name, expression]) => `  printf("${name} %lld\\n", (long long)(${expression}));`,
+      ),
+      "}",
+    ].join("\n");
+    writeFileSync(join(folder, "layout.c"), source);
+    const program = join(folder, "layout");
+    execFileSync("gcc", ["-o", program, join(folder, "layout.c")]);
+    const lines = execFileSync(program, { encoding: "utf8" }).trim().split("\n");
+    return Object.fromEntries(
+      lines.map((line) => line.split(" ") as [string, string]).map(([k, v]) => [k, Number(v)]),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function numbersOf(module: Record<string, unknown>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(module).filter(
+      (entry): entry is [string, number] => typeof entry[1] === "number",
+    ),
+  );
+}
+
+test("layout.ts says of every struct and constant what the C compiler says", { skip: SKIP }, () => {
+  const ours = numbersOf(layout);
+  assert.ok(Object.keys(ours).length > 60, "the module exports its numbers");
+  const expressions = Object.fromEntries(
+    Object.keys(ours).map((name) => [name, EXPRESSIONS[name] ?? name]),
+  );
+  assert.deepEqual(ours, evaluateInC(expressions));
+});
+
+test("errno.ts has the numbers of errno.h", { skip: SKIP }, () => {
+  const ours = numbersOf(errno);
+  assert.ok(Object.keys(ours).length > 20, "the module exports its numbers");
+  assert.deepEqual(ours, evaluateInC(Object.fromEntries(Object.keys(ours).map((k) => [k, k]))));
+});
+
+test("eventfd and epoll_create1 take the socket flags under their own names", {
+  skip: SKIP,
+}, () => {
+  const { SOCK_CLOEXEC, SOCK_NONBLOCK } = layout;
+  assert.deepEqual(
+    evaluateInC({ nonblock: "EFD_NONBLOCK", cloexec: "EFD_CLOEXEC", epoll: "EPOLL_CLOEXEC" }),
+    { nonblock: SOCK_NONBLOCK, cloexec: SOCK_CLOEXEC, epoll: SOCK_CLOEXEC },
+  );
+});
