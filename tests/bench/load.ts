@@ -1,5 +1,5 @@
 /** Runs the load generator and reads its result. The fields are described in README.md. */
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { program } from "./programs.ts";
 
 /** Latency in µs. */
@@ -48,6 +48,13 @@ export interface LoadResult {
 /** Options of `dnsload` by long name; `true` for one without a value. */
 export type LoadOptions = Readonly<Record<string, string | number | boolean>>;
 
+const running = new Set<ChildProcess>();
+
+/** Ends every command that still runs; their promises reject. */
+export function stopLoads(): void {
+  for (const child of running) child.kill("SIGTERM");
+}
+
 /**
  * Runs one load to its end, pinned to `cpu` when that is given.
  *
@@ -73,10 +80,12 @@ export function runJson(words: string[]): Promise<unknown> {
 export function runText(words: string[]): Promise<string> {
   const [first, ...rest] = words as [string, ...string[]];
   return new Promise((resolve, reject) => {
-    execFile(first, rest, { maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+    const child = execFile(first, rest, { maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+      running.delete(child);
       if (error) reject(new Error(`Cannot run ${words.join(" ")}: ${stderr || error.message}`));
       else resolve(stdout);
     });
+    running.add(child);
   });
 }
 

@@ -52,7 +52,7 @@ const FULL: Plan = {
 const QUICK: Plan = {
   rounds: 3,
   seconds: 1,
-  openSeconds: 1.5,
+  openSeconds: 1.2,
   idleSeconds: 3,
   namesLarge: 100_000,
   floodNames: 200_000,

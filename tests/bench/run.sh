@@ -1,36 +1,40 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Runs the bench; installs what is missing first (npm packages, Debian packages, the executable).
-set -eu
 cd "$(dirname "$0")/../.."
+. hack/lib.sh
 
-missing=""
-for pair in unbound:unbound dnsmasq:dnsmasq-base dnsdist:dnsdist dnsperf:dnsperf gcc:gcc taskset:util-linux; do
-  command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
-done
-[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
-if [ -n "$missing" ] && command -v apt-get >/dev/null 2>&1; then
-  echo "Installing:$missing" >&2
-  export DEBIAN_FRONTEND=noninteractive
-  # Servers must not start on port 53 just because they were installed.
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
+# Servers must not take port 53 just because they were installed. A policy that is there is kept.
+policy=/usr/sbin/policy-rc.d
+own_policy=""
+remove_own_policy() {
+  [ -z "$own_policy" ] || rm -f "$own_policy"
+  own_policy=""
+}
+trap remove_own_policy EXIT
+
+need_server() {
+  command -v "$1" >/dev/null && return
+  if [ "$(id -u)" = 0 ] && [ ! -e "$policy" ]; then
+    own_policy=$policy
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
   fi
-  apt-get update -qq >&2
-  # shellcheck disable=SC2086
-  apt-get install -y -qq --no-install-recommends $missing >&2
-  if [ -n "$(trap)" ]; then
-    rm -f "$policy"
-    trap - EXIT
-  fi
-fi
+  need_command "$1" "$2"
+}
 
-[ -x node_modules/.bin/node ] || npm ci --no-audit --no-fund >&2
+PATH=$PATH:/usr/sbin:/sbin
+need_server unbound unbound
+need_server dnsmasq dnsmasq-base
+need_server dnsdist dnsdist
+need_server dnsperf dnsperf
+need_command gcc gcc
+[ -e /usr/include/stdio.h ] || apt_install libc6-dev
+remove_own_policy
+setup
+
 case " $* " in
   *" --nodens "* | *" --help "*) ;;
-  *) [ -x dist/nodens ] || [ ! -x hack/build.sh ] || ./hack/build.sh >&2 ;;
+  *) [ -x dist/nodens ] || [ ! -e src/main.ts ] || ./hack/build.sh >&2 ;;
 esac
 
-exec node_modules/.bin/node tests/bench/main.ts "$@"
+exec "$node26" tests/bench/main.ts "$@"

@@ -203,7 +203,7 @@ static enum order order_of(const char *text) {
 
 static void read_options(int count, char **values) {
   load = (struct load){.host = "127.0.0.1", .pattern = "n%07u.bench.zz", .port = 53,
-                       .expect_answers = 1, .channel_count = 8, .window = 200, .type = 1,
+                       .expect_answers = 1, .channel_count = 8, .window = 100, .type = 1,
                        .zipf_exponent = 1, .timeout_ns = NS_PER_SEC, .seed = 1};
   load.names.count = 1000;
   for (int option; (option = getopt_long(count, values, "", long_options, NULL)) != -1;) {

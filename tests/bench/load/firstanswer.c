@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,7 @@ int main(int count, char **values) {
   pid_t pid = fork();
   if (pid < 0) fatal("Cannot fork");
   if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (cpu >= 0) {
       cpu_set_t set;
       CPU_ZERO(&set);

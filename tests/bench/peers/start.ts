@@ -6,6 +6,7 @@ import { createSocket } from "node:dgram";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stopLoads } from "../load.ts";
 import { program } from "../programs.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 import { freePort } from "./ports.ts";
@@ -27,8 +28,9 @@ export interface RunningPeer extends Running {
 
 const running = new Set<Running>();
 
-/** Ends everything that still runs; for the end of the program, whatever its cause. */
+/** Ends every server and load that still runs; for the end of the program, whatever its cause. */
 export async function stopAll(): Promise<void> {
+  stopLoads();
   await Promise.all([...running].map((process) => process.stop()));
 }
 
@@ -61,7 +63,9 @@ async function startProcess(
 ): Promise<Running> {
   const logPath = join(options.directory, "log");
   const log = openSync(logPath, "w");
-  const child = spawn("taskset", ["-c", `${options.cpu}`, ...words], {
+  /* The kernel ends the server if the bench itself is killed. */
+  const pinned = ["--pdeathsig", "TERM", "taskset", "-c", `${options.cpu}`, ...words];
+  const child = spawn("setpriv", pinned, {
     stdio: ["ignore", log, log],
     cwd: process.cwd(),
   });

@@ -23,6 +23,8 @@ import {
 import type { Measure } from "../statistics.ts";
 
 const WARM_SECONDS = 0.3;
+/* Names are then bounded by bytes alone, in every peer that counts bytes. */
+const MANY = { cacheNames: 1_000_000, cacheBytes: CACHE_BYTES };
 const SMALL = { cacheNames: 10_000, cacheBytes: CACHE_BYTES };
 
 /** Hits at saturation over 1,000 names, with dnsperf as a second opinion. */
@@ -130,7 +132,7 @@ export async function miss(bench: Bench): Promise<ScenarioResult> {
   await withPeers(
     bench,
     peers,
-    SMALL,
+    MANY,
     async (running) => {
       const measure = async (peer: RunningPeer, round: number): Promise<Measure> => {
         const from = round * namesPerRound;
@@ -192,7 +194,7 @@ export async function scale(bench: Bench): Promise<ScenarioResult> {
     ratioKey: "cpuUs",
   });
   const wanted = { cacheNames: many * 2, cacheBytes: 12 * CACHE_BYTES };
-  const load = { seconds: plan.seconds, "warm-seconds": WARM_SECONDS, order: "uniform" };
+  const load = { seconds: plan.seconds, "warm-seconds": WARM_SECONDS, window: WINDOW };
   const small: Record<string, number[]> = {};
   await withPeers(
     bench,
@@ -203,7 +205,9 @@ export async function scale(bench: Bench): Promise<ScenarioResult> {
       for (const peer of running) await fill(bench, peer, { names: NAMES_SMALL });
       for (let round = 0; round < plan.rounds; round++) {
         for (const peer of running) {
-          const figures = measureOf(await loadPeer(bench, peer, { ...load, names: NAMES_SMALL }));
+          const figures = measureOf(
+            await loadPeer(bench, peer, { ...load, order: "uniform", names: NAMES_SMALL }),
+          );
           small[peer.peer.id] = [...(small[peer.peer.id] ?? []), figures.cpuUs as number];
         }
       }
@@ -212,7 +216,9 @@ export async function scale(bench: Bench): Promise<ScenarioResult> {
         await fill(bench, peer, { names: many });
       }
       await interleave(bench, result, running, async (peer, round) => {
-        const figures = measureOf(await loadPeer(bench, peer, { ...load, names: many }));
+        const figures = measureOf(
+          await loadPeer(bench, peer, { ...load, order: "uniform", names: many }),
+        );
         const smallUs = small[peer.peer.id]?.[round] ?? Number.NaN;
         return { ...figures, smallUs, scaleRatio: (figures.cpuUs as number) / smallUs };
       });
