@@ -1,0 +1,95 @@
+/** Checks that need all server blocks: who serves what where, and who forwards to whom. */
+
+import { describeUpstream } from "../plugins/forward/upstream.ts";
+import { canonicalIpAddress, formatEndpoint } from "../std/ip_address.ts";
+import { listenAddresses, WILDCARD_ADDRESSES } from "./compile.ts";
+import type { ServerConfig } from "./config.ts";
+import type { Place, Problems } from "./problem.ts";
+import type { ConfigSource } from "./source.ts";
+
+/** Records every conflict between server blocks. */
+export function checkServers(
+  servers: readonly ServerConfig[],
+  source: ConfigSource,
+  problems: Problems,
+): void {
+  checkOverlaps(servers, problems);
+  checkOwnUpstreams(servers, source, problems);
+}
+
+interface Served {
+  readonly server: ServerConfig;
+  readonly place: Place;
+}
+
+/**
+ * The same zone and port twice is an error on the same address, and also when one block is bound
+ * to addresses and the other to none: which of them answers would depend on the address.
+ */
+function checkOverlaps(servers: readonly ServerConfig[], problems: Problems): void {
+  const exact = new Map<string, Served>();
+  const unbound = new Map<string, Served>();
+  const bound = new Map<string, Served>();
+  for (const server of servers) {
+    const { place } = server;
+    const addresses = listenAddresses(server);
+    const isUnbound = addresses === WILDCARD_ADDRESSES;
+    for (const { zone, port } of server.serves) {
+      const what = `dns://${zone}:${port}`;
+      const other = (isUnbound ? bound : unbound).get(what);
+      if (other !== undefined) {
+        const where = `${other.place.file}:${other.place.line}`;
+        const advice = "bind both blocks to addresses or neither";
+        problems.error(place, `Cannot serve ${what}: zone overlaps with ${where}: ${advice}`);
+      }
+      (isUnbound ? unbound : bound).set(what, { server, place });
+      for (const address of addresses) {
+        const key = `${what} on ${address}`;
+        const first = exact.get(key);
+        if (first !== undefined && first.server !== server) {
+          const where = `${first.place.file}:${first.place.line}`;
+          const on = isUnbound ? "" : ` on ${address}`;
+          problems.error(place, `Cannot serve ${what}${on}: it is already defined at ${where}`);
+          break;
+        }
+        exact.set(key, { server, place });
+      }
+    }
+  }
+}
+
+/** An upstream that is one of our own sockets would send every miss round in a circle. */
+function checkOwnUpstreams(
+  servers: readonly ServerConfig[],
+  source: ConfigSource,
+  problems: Problems,
+): void {
+  const own = ownEndpoints(servers, source);
+  for (const server of servers) {
+    for (const rule of server.plugins.forward?.rules ?? []) {
+      for (const upstream of rule.upstreams) {
+        const where = own.get(describeUpstream(upstream));
+        if (where === undefined) continue;
+        const what = `Cannot forward to ${describeUpstream(upstream)}`;
+        const why = `this server listens there itself (${where.file}:${where.line})`;
+        problems.error(rule.place, `${what}: ${why}, so queries would loop`, "forward");
+      }
+    }
+  }
+}
+
+function ownEndpoints(servers: readonly ServerConfig[], source: ConfigSource): Map<string, Place> {
+  const own = new Map<string, Place>();
+  const local = source.interfaces().flatMap((entry) => entry.addresses);
+  for (const server of servers) {
+    const addresses = listenAddresses(server);
+    for (const address of addresses === WILDCARD_ADDRESSES ? local : addresses) {
+      const canonical = canonicalIpAddress(address) ?? address;
+      for (const { port } of server.serves) {
+        const endpoint = formatEndpoint(canonical, port);
+        if (!own.has(endpoint)) own.set(endpoint, server.place);
+      }
+    }
+  }
+  return own;
+}

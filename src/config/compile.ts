@@ -1,0 +1,59 @@
+/** The checked configuration to the plan that data-plane workers build themselves from. */
+
+import type { ListenerPlan, Plan, ViewPlan, ZoneRoute } from "../handoff/plan.ts";
+import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
+import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
+import type { Config, ServerConfig } from "./config.ts";
+
+/** All addresses of the machine, one socket per family. */
+export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
+
+/**
+ * Compiles a checked configuration. Pure.
+ *
+ * @param generation number of this plan, one above the last.
+ */
+export function compilePlan(config: Config, generation: number): Plan {
+  const listeners = new Map<string, { address: string; port: number; zones: ZoneRoute[] }>();
+  config.servers.forEach((server, view) => {
+    for (const address of listenAddresses(server)) {
+      for (const { zone, port } of server.serves) {
+        const key = `${address} ${port}`;
+        const listener = listeners.get(key) ?? { address, port, zones: [] };
+        listeners.set(key, listener);
+        listener.zones.push({ zone, view });
+      }
+    }
+  });
+  return {
+    generation,
+    listeners: [...listeners.values()] satisfies ListenerPlan[],
+    views: config.servers.map((server) => compileView(server).plan),
+  };
+}
+
+/** Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. */
+export function listenAddresses(server: ServerConfig): readonly string[] {
+  const { addresses } = compileView(server);
+  return addresses.length === 0 ? WILDCARD_ADDRESSES : addresses;
+}
+
+function compileView(server: ServerConfig): { plan: ViewPlan; addresses: readonly string[] } {
+  const draft: ViewDraft = {
+    name: server.name,
+    zones: [...new Set(server.serves.map((served) => served.zone))],
+    cache: null,
+    forwards: [],
+    errors: false,
+    log: [],
+    addresses: [],
+  };
+  for (const name of PLUGIN_NAMES) {
+    const settings = server.plugins[name];
+    // The registry pairs each name with the setup of just these settings.
+    const setup = PLUGINS[name] as PluginSetup<unknown>;
+    if (settings !== undefined) setup.contribute(settings, draft);
+  }
+  const { addresses, ...plan } = draft;
+  return { plan, addresses };
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readSetup } from "../testing.ts";
+import { errorsSetup } from "./setup.ts";
+
+function check(directives: string, problems: string[] = []): void {
+  const result = readSetup(errorsSetup, directives);
+  assert.deepEqual(result.problems, problems, directives);
+}
+
+test("errors: the directive turns logging of errors on", () => {
+  check("errors");
+  check("errors stdout");
+  check("errors {\n}");
+  assert.equal(readSetup(errorsSetup, "errors").view.errors, true);
+});
+
+test("errors: options without effect are checked, kept and warned about", () => {
+  check("errors {\nstacktrace\n}", ["3: stacktrace has no effect in this version"]);
+  const lines = 'consolidate 5m ".* i/o timeout$" warning\nconsolidate 30s ^Failed show_first';
+  const { settings, problems } = readSetup(errorsSetup, `errors {\n${lines}\n}`);
+  assert.deepEqual(problems, [
+    "3: consolidate has no effect in this version",
+    "4: consolidate has no effect in this version",
+  ]);
+  assert.deepEqual(settings.consolidate, [
+    { periodMs: 300_000, pattern: ".* i/o timeout$", level: "warning", showFirst: false },
+    { periodMs: 30_000, pattern: "^Failed", level: "error", showFirst: true },
+  ]);
+});
+
+test("errors: what does not fit is reported", () => {
+  check("errors stderr", ['2: Cannot log errors to "stderr": expected stdout']);
+  check("errors stdout x", ['2: Unexpected "x" after "errors": expected errors [stdout]']);
+  check("errors\nerrors", [
+    '3: Cannot use "errors" twice in a server block: already at Corefile:2',
+  ]);
+  check("errors {\nstacktrase\nstacktrace on\n}", [
+    '3: Unknown option "stacktrase": did you mean "stacktrace"?',
+    '4: Unexpected "on" after "stacktrace": expected stacktrace alone',
+  ]);
+  const noEffect = "3: consolidate has no effect in this version";
+  const regexp = (problem: string, pattern: string) =>
+    `3: Cannot read REGEXP of consolidate: expected ${problem}, got "${pattern}"`;
+  check("errors {\nconsolidate 5m (\n}", [noEffect, regexp("a regular expression", "(")]);
+  check("errors {\nconsolidate 5m (?=a)\n}", [
+    noEffect,
+    regexp("no lookahead and no lookbehind", "(?=a)"),
+  ]);
+  check("errors {\nconsolidate 5m (a)\\1\n}", [noEffect, regexp("no backreference", "(a)\\1")]);
+  check("errors {\nconsolidate 0 a\n}", [
+    noEffect,
+    '3: Cannot read DURATION of consolidate: expected a duration above 0, such as 5m, got "0"',
+  ]);
+  check("errors {\nconsolidate 5m a loud\n}", [
+    noEffect,
+    '3: Cannot read LEVEL of consolidate: expected debug, info, warning or error, got "loud"',
+  ]);
+});

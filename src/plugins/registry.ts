@@ -1,0 +1,22 @@
+/** Every plugin of this version. A new plugin is a folder and its line here. */
+
+import { bindSetup } from "./bind/setup.ts";
+import { cacheSetup } from "./cache/setup.ts";
+import { errorsSetup } from "./errors/setup.ts";
+import { forwardSetup } from "./forward/setup.ts";
+import { logSetup } from "./log/setup.ts";
+
+export const PLUGINS = {
+  bind: bindSetup,
+  errors: errorsSetup,
+  log: logSetup,
+  cache: cacheSetup,
+  forward: forwardSetup,
+} as const;
+
+export type PluginName = keyof typeof PLUGINS;
+
+/** Names in order of execution. */
+export const PLUGIN_NAMES = (Object.keys(PLUGINS) as PluginName[]).sort(
+  (a, b) => PLUGINS[a].order - PLUGINS[b].order,
+);
