@@ -5,6 +5,9 @@
 cd "$(dirname "$0")/.."
 . hack/lib.sh
 setup
+# The load generator of tests/bench is C; its smoke test builds it.
+need_command gcc gcc
+[ -e /usr/include/stdio.h ] || apt_install libc6-dev
 
 reports=dist/.tests
 rm -rf "$reports"
