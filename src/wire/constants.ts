@@ -65,6 +65,9 @@ export const UDP_BYTES_MIN = 512;
 export const UDP_BYTES_OWN = 1232;
 export const MESSAGE_BYTES_MAX = 65_535;
 
+/** TTLs are numbers of 31 bits, RFC 2181 §8. */
+export const TTL_SEC_MAX = 0x7fff_ffff;
+
 export const OPCODE_QUERY = 0;
 
 export const RCODE_NOERROR = 0;

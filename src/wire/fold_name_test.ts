@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeMemory } from "../../tests/support/memory.ts";
-import { foldName, foldWord } from "./fold_name.ts";
+import { foldName, foldWord, isSameQuestion } from "./fold_name.ts";
 import { foldWireName, nameToWire } from "./name.ts";
 
 const SEED = 0x5eed;
@@ -77,5 +77,23 @@ test("foldName() has no collisions that hold for every seed by flipping top bits
   const other = Uint8Array.from([7, 1, 2, 0x83, 4, 5, 6, 0x87, 0]);
   for (let seed = 0; seed < 256; seed++) {
     assert.notEqual(fold(one, 12, 0, seed)[1], fold(other, 12, 0, seed)[1], `seed ${seed}`);
+  }
+});
+
+test("isSameQuestion() ignores case in the name and nowhere else", () => {
+  const memory = makeMemory(256);
+  const isSame = (one: string, oneTail: number[], other: string, otherTail: number[]) => {
+    const question = [...nameToWire(one), ...oneTail];
+    memory.bytes.set(question, 1);
+    memory.bytes.set([...nameToWire(other), ...otherTail], 130);
+    return isSameQuestion(memory.view, 1, memory.view, 130, question.length);
+  };
+  for (const name of ["a", "ab", "abc", "abcd", "www.example.org"]) {
+    const upper = name.toUpperCase();
+    const other = name.slice(0, -1) + "x";
+    assert.equal(isSame(name, [0, 65, 0, 1], upper, [0, 65, 0, 1]), true, name);
+    assert.equal(isSame(name, [0, 65, 0, 1], upper, [0, 97, 0, 1]), false, name);
+    assert.equal(isSame(name, [0, 65, 0, 1], upper, [0, 65, 0, 3]), false, name);
+    assert.equal(isSame(name, [0, 65, 0, 1], other, [0, 65, 0, 1]), false, name);
   }
 });
