@@ -42,6 +42,11 @@ setup() {
   local wanted
   wanted=$(sha256sum <package-lock.json)
   if [ "$(cat node_modules/.installed 2>/dev/null || true)" != "$wanted" ]; then
+    # npm ci would empty the folder that a link leads to, which is somebody else's.
+    [ ! -L node_modules ] || {
+      echo "Cannot install npm packages: node_modules is a link; remove it" >&2
+      exit 1
+    }
     mkdir -p dist
     (
       flock 9
