@@ -228,8 +228,9 @@ export class SimNetwork {
     if (!port.hasRoom()) return;
     this.transmit(server, () => {
       if (!client.isConnecting) return;
-      client.establish(server);
+      // The acknowledgement goes first: what the client writes must find an accepted connection.
       this.transmit(client, () => port.accept(server));
+      client.establish(server);
     });
   }
 
