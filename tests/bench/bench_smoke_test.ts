@@ -1,6 +1,6 @@
 /**
- * The bench's own parts, briefly: the C programs compile, the load generator and the responder agree
- * in every mode, and the figures are plausible. No assertion is about speed.
+ * The bench's own parts, briefly: the C programs compile, load generator and responder agree in
+ * every mode, and the figures are plausible. No assertion is about speed.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

@@ -53,7 +53,16 @@ export function judge(scenarios: readonly ScenarioResult[]): Goal[] {
     ),
     goal("growth over millions of hits", growth(results), 1, "MB"),
     goal("exec to first answer", own("start", "firstAnswerMs"), 150, "ms"),
+    goal("wrong answers, all told", wrongAnswers(scenarios), 0, ""),
   ];
+}
+
+/** A fast wrong answer is worth nothing, so their number is a goal of its own. */
+function wrongAnswers(scenarios: readonly ScenarioResult[]): number {
+  const counts = scenarios
+    .flatMap((result) => result.rounds[OURS] ?? [])
+    .flatMap((round) => round.wrong ?? []);
+  return counts.length === 0 ? Number.NaN : counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** The heap where it can be read, else anonymous memory, which bounds it from above. */

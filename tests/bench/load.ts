@@ -37,6 +37,7 @@ export interface LoadResult {
   own: { userSec: number; systemSec: number };
   watch?: {
     cpuNs: number;
+    waitNs: number;
     userTicks: number;
     systemTicks: number;
     stealTicks: number;

@@ -34,7 +34,8 @@ export function machineText(machine: Machine): string {
   const kind = machine.isVirtual ? "virtual" : "real";
   const cores = `${machine.cores} ${machine.cores === 1 ? "core" : "cores"} (${kind})`;
   const system = `${machine.system}, Linux ${machine.kernel}, clock ${machine.clockSource}`;
-  return `${machine.cpu}, ${cores}, ${machine.memoryGb} GB, load ${machine.loadBefore.toFixed(2)}\n${system}`;
+  const load = `load ${machine.loadBefore.toFixed(2)}`;
+  return `${machine.cpu}, ${cores}, ${machine.memoryGb} GB, ${load}\n${system}`;
 }
 
 function read(path: string): string {

@@ -55,6 +55,7 @@ async function main(): Promise<void> {
     try {
       const result = await run(bench);
       scenarios.push(result);
+      if (Object.keys(result.rounds).length === 0) continue;
       console.log(`\n${scenarioTable(result)}`);
     } catch (error) {
       console.error(`${id}: ${(error as Error).message}`);

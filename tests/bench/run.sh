@@ -34,7 +34,7 @@ setup
 
 case " $* " in
   *" --nodens "* | *" --help "*) ;;
-  *) [ -x dist/nodens ] || [ ! -e src/main.ts ] || ./hack/build.sh >&2 ;;
+  *) [ ! -e src/main.ts ] || build_if_changed ;;
 esac
 
 exec "$node26" tests/bench/main.ts "$@"

@@ -186,6 +186,7 @@ export function measureOf(result: LoadResult): Measure {
     lost: result.lost + result.aborted + result.skipped,
     wrong: wrongOf(result),
     loadBusyPercent: ((result.own.userSec + result.own.systemSec) / result.seconds) * 100,
+    waitPercent: (watch.waitNs / 1e9 / watch.seconds) * 100,
     stealPercent: (watch.stealTicks / watch.ticksPerSec / watch.seconds) * 100,
   };
 }

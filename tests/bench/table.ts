@@ -1,7 +1,7 @@
 /** Results as text for people. */
 import type { Goal } from "./goals.ts";
 import type { Column, ScenarioResult } from "./scenario.ts";
-import { type Measure, medians, ratioWithinRounds, spread } from "./statistics.ts";
+import { type Measure, median, medians, ratioWithinRounds, spread } from "./statistics.ts";
 
 /** References of the ratios, in the order of their columns. */
 const REFERENCES = ["unbound", "bare"];
@@ -37,8 +37,10 @@ export function scenarioTable(result: ScenarioResult): string {
 export function goalTable(goals: readonly Goal[]): string {
   const rows = goals.map(({ text, value, limit, unit, outcome }) => [
     text,
-    Number.isNaN(value) ? "" : `${number(value, unit === "ms" ? 0 : 2)} ${unit}`,
-    `≤ ${limit} ${unit}`,
+    Number.isNaN(value)
+      ? ""
+      : `${number(value, unit === "ms" || unit === "" ? 0 : 2)} ${unit}`.trim(),
+    `≤ ${limit} ${unit}`.trim(),
     outcome === "met" ? "✓ met" : outcome === "missed" ? "✗ missed" : "– not measured",
   ]);
   return ["Goals", ...grid([["", "measured", "goal", ""], ...rows], [3])].join("\n");
@@ -71,6 +73,8 @@ function troubles(peer: string, rounds: readonly Measure[]): string[] {
   const steal = Math.max(...rounds.map((round) => round.stealPercent ?? 0));
   if (steal > 3)
     lines.push(`  ${peer}: the hypervisor took up to ${steal.toFixed(0)} % of a core.`);
+  const wait = median(rounds.flatMap((round) => round.waitPercent ?? []));
+  if (wait > 5) lines.push(`  ${peer}: waited ${wait.toFixed(0)} % of the time for its core.`);
   return lines;
 }
 

@@ -157,9 +157,10 @@ static void print_result(void) {
          seconds_of(own_before.ru_utime, own_after.ru_utime),
          seconds_of(own_before.ru_stime, own_after.ru_stime));
   if (load.watch_pid)
-    printf(",\"watch\":{\"cpuNs\":%llu,\"userTicks\":%llu,\"systemTicks\":%llu,"
+    printf(",\"watch\":{\"cpuNs\":%llu,\"waitNs\":%llu,\"userTicks\":%llu,\"systemTicks\":%llu,"
            "\"stealTicks\":%llu,\"ticksPerSec\":%ld,\"seconds\":%.6f}",
            (unsigned long long)(usage_after.cpu_ns - usage_before.cpu_ns),
+           (unsigned long long)(usage_after.wait_ns - usage_before.wait_ns),
            (unsigned long long)(usage_after.user_ticks - usage_before.user_ticks),
            (unsigned long long)(usage_after.system_ticks - usage_before.system_ticks),
            (unsigned long long)(usage_after.steal_ticks - usage_before.steal_ticks),

@@ -105,7 +105,8 @@ static void names_set_pattern(struct names *names, const char *pattern, unsigned
 /* Patches the number into the question; the caller copies or compares it at once. */
 static inline const uint8_t *names_question(struct names *names, uint32_t number) {
   uint8_t *digit = names->question + names->digits_offset + names->digits;
-  for (unsigned i = 0; i < names->digits; i++, number /= 10) *--digit = (uint8_t)('0' + number % 10);
+  for (unsigned i = 0; i < names->digits; i++, number /= 10)
+    *--digit = (uint8_t)('0' + number % 10);
   return names->question;
 }
 

@@ -1,8 +1,8 @@
 /*
  * responder: two servers that are not caches.
  *
- *   --bare      the limit of the socket path: recvmmsg and sendmmsg in batches of 64, no lookup; the
- *               query comes back as a reply with one A record. UDP only.
+ *   --bare      the limit of the socket path: recvmmsg and sendmmsg in batches of 64, no lookup;
+ *               the query comes back as a reply with one A record. UDP only.
  *   --upstream  the authoritative end for misses: answers names under bench.zz by pattern over UDP
  *               and TCP (pipelined), after an optional constant delay.
  *

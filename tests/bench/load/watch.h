@@ -6,17 +6,19 @@
  * too, brought up to date at the moment of reading; /proc/PID/task/T/schedstat is the same sum but
  * up to a tick old for a thread that runs. Split: utime and stime of /proc/PID/stat; the kernel
  * samples them by tick and scales their sum to the same clock, so the split is good to about a
- * percent in a run of seconds.
+ * percent in a run of seconds. Waiting: time for which threads could have run but something else
+ * had their core (second field of schedstat): it tells a disturbed run from a quiet one.
  */
 #ifndef BENCH_WATCH_H
 #define BENCH_WATCH_H
 
+#include <dirent.h>
 #include <unistd.h>
 
 #include "common.h"
 
 struct usage {
-  uint64_t cpu_ns, user_ticks, system_ticks, steal_ticks, at_ns;
+  uint64_t cpu_ns, wait_ns, user_ticks, system_ticks, steal_ticks, at_ns;
 };
 
 static int read_text(const char *path, char *text, size_t size) {
@@ -28,6 +30,21 @@ static int read_text(const char *path, char *text, size_t size) {
   return length > 0;
 }
 
+static uint64_t wait_ns_of(int pid) {
+  char path[320], text[128];
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *tasks = opendir(path);
+  if (!tasks) fatal("Cannot read %s", path);
+  unsigned long long sum = 0, wait;
+  for (struct dirent *task; (task = readdir(tasks));) {
+    if (task->d_name[0] == '.') continue;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, task->d_name);
+    if (read_text(path, text, sizeof text) && sscanf(text, "%*u %llu", &wait) == 1) sum += wait;
+  }
+  closedir(tasks);
+  return sum;
+}
+
 static struct usage usage_of(int pid) {
   struct usage usage = {.at_ns = now_ns()};
   char path[64], text[4096];
@@ -36,6 +53,7 @@ static struct usage usage_of(int pid) {
   if ((errno = clock_getcpuclockid(pid, &clock)) || clock_gettime(clock, &used))
     fatal("Cannot read the CPU clock of process %d", pid);
   usage.cpu_ns = (uint64_t)used.tv_sec * NS_PER_SEC + (uint64_t)used.tv_nsec;
+  usage.wait_ns = wait_ns_of(pid);
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
   /* The second field is the command in brackets and may hold anything: count from its end. */
   char *rest = read_text(path, text, sizeof text) ? strrchr(text, ')') : NULL;

@@ -1,6 +1,6 @@
 /**
- * Ports for the bench, below the usual ephemeral range, so that no resolver takes one of them as the
- * source of a query of its own.
+ * Ports for the bench, below the usual ephemeral range, so that no resolver takes one of them as
+ * the source of a query of its own.
  */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";

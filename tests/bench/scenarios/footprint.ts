@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runJson } from "../load.ts";
+import { runJson, wrongOf } from "../load.ts";
 import type { Peer } from "../peers/peer.ts";
 import { freePort } from "../peers/ports.ts";
 import type { RunningPeer } from "../peers/start.ts";
@@ -144,6 +144,7 @@ async function floodTwice(bench: Bench, peer: RunningPeer, result: ScenarioResul
     read(stage);
     figures[`${stage}Answered`] = loaded.received;
     figures.lost = (figures.lost ?? 0) + loaded.lost;
+    figures.wrong = (figures.wrong ?? 0) + wrongOf(loaded);
   }
   result.rounds[peer.peer.id]?.push(figures);
 }
