@@ -53,7 +53,7 @@ step types node_modules/.bin/tsc -p .
 step build "$node26" build/sea.ts
 # Under Node 26: units and house rules; under Deno all that do not need the executable.
 step node node_tests node --test-concurrency=2 \
-  'src/**/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e)/**/*_test.ts'
+  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e)/**/*_test.ts'
 step deno deno_tests
 # The executable itself, one after the other.
 step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'

@@ -36,11 +36,15 @@ export class Source {
 
   /** The syntax tree of what runs; lines and columns are those of the file. */
   get program(): Program {
-    this.#program ??= parse(this.code, {
-      ecmaVersion: "latest",
-      sourceType: "module",
-      locations: true,
-    });
+    try {
+      this.#program ??= parse(this.code, {
+        ecmaVersion: "latest",
+        sourceType: "module",
+        locations: true,
+      });
+    } catch (error) {
+      throw new Error(`Cannot read ${this.path} as a program`, { cause: error });
+    }
     return this.#program;
   }
 
@@ -83,7 +87,7 @@ export function lineOf(node: Node): number {
   return node.loc?.start.line ?? 0;
 }
 
-/** Calls `visit` for `node` and all nodes in it, outer ones first, with the way that leads there. */
+/** Calls `visit` for `node` and all in it, outer ones first, with the way that leads there. */
 export function walk(
   node: Node,
   visit: (node: Node, ancestors: readonly Node[]) => void,
