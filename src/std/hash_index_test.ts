@@ -11,7 +11,7 @@ function valuesOf(index: HashIndex, hash: number): number[] {
   return values.sort((a, b) => a - b);
 }
 
-/** Few distinct ones, close together and at the ends of the range, so that probes run into each other. */
+/** Few distinct ones, close together and at the ends of the range: probes run into each other. */
 const HASHES = [0, 1, 2, 3, 7, 8, 15, 16, 31, -1, -2, 0x7fff_ffff, -0x8000_0000, 0xffff_fff0];
 
 test("add(), remove() and the walk behave like a map from hash to set", () => {

@@ -1,8 +1,8 @@
 /**
  * Virtual time: a clock that moves only when somebody waits, and the events that lie ahead of it.
  *
- * Events of the same millisecond run in the order in which they were scheduled, so that a run depends
- * on nothing but its seed.
+ * Events of the same millisecond run in the order in which they were scheduled, so that a run
+ * depends on nothing but its seed.
  */
 
 /** Something that will happen; `cancelled` events are skipped. */

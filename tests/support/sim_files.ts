@@ -1,4 +1,4 @@
-/** What the simulated kernel's descriptors stand for, each with its readiness for poll and epoll. */
+/** What the simulated kernel's descriptors stand for, each with its readiness for poll. */
 
 import { EAGAIN, ECONNREFUSED, EINVAL } from "../../src/sys/errno.ts";
 import {
@@ -21,7 +21,7 @@ import {
 import type { Datagram, Endpoint, SimNetwork, TcpPort, UdpPort } from "./sim_network.ts";
 import type { SimStream } from "./sim_stream.ts";
 
-/** Kernel memory that a queued datagram takes beyond its bytes (struct sk_buff and its rounding). */
+/** Kernel memory that a queued datagram takes beyond its bytes: struct sk_buff and rounding. */
 const DATAGRAM_OVERHEAD_BYTES = 768;
 /** net.core.rmem_default and rmem_max. */
 const RECEIVE_BYTES_DEFAULT = 212_992;

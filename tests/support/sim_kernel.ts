@@ -1,5 +1,5 @@
 /**
- * The simulated twin of the kernel: `Kernel` with a virtual clock and network, deterministic by seed.
+ * The simulated twin of the kernel: `Kernel` over a virtual clock and network, set by one seed.
  *
  * The server under test is the real one; only system calls are played. Sleeping (`poll`,
  * `epollWait`) moves the clock to the next event of the network or to the time-out, never beyond
@@ -10,16 +10,7 @@
  * sleep that nothing can end), so that a test fails instead of passing for the wrong reason.
  */
 
-import { Prng } from "../../src/std/prng.ts";
-import {
-  EAGAIN,
-  EBADF,
-  EINPROGRESS,
-  EINVAL,
-  EMFILE,
-  ENOENT,
-  ENOTCONN,
-} from "../../src/sys/errno.ts";
+import { EAGAIN, EINPROGRESS, EINVAL, EMFILE, ENOENT, ENOTCONN } from "../../src/sys/errno.ts";
 import type { Kernel, Pointer } from "../../src/sys/kernel.ts";
 import {
   AF_INET,
@@ -41,13 +32,9 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../../src/sys/layout.ts";
-import type { Slab } from "../../src/sys/slab.ts";
-import { SimClock } from "./sim_clock.ts";
-import { EpollFile, EventFile, type SimFile, TcpFile, UdpFile } from "./sim_files.ts";
-import { SimFault, SimMemory } from "./sim_memory.ts";
-import { SimMessages } from "./sim_messages.ts";
-import { SimNetwork } from "./sim_network.ts";
+import { EpollFile, EventFile, TcpFile, UdpFile } from "./sim_files.ts";
 import { isKnownOption } from "./sim_options.ts";
+import { SimSystem } from "./sim_system.ts";
 
 const EEXIST = 17;
 const EISCONN = 106;
@@ -55,75 +42,10 @@ const EADDRNOTAVAIL = 99;
 const EAFNOSUPPORT = 97;
 const ENOPROTOOPT = 92;
 const POLLNVAL = 0x20;
-const FIRST_FD = 3;
 
-export interface SimKernelOptions {
-  /** Default 1. */
-  readonly seed?: number;
-  /** Default 64 MiB; untouched pages cost nothing. */
-  readonly slabBytes?: number;
-  /** Addresses of the machine besides loopback. Default 192.0.2.53 and 2001:db8::53. */
-  readonly addresses?: readonly string[];
-  /** RLIMIT_NOFILE. Default 65,536. */
-  readonly descriptorsMax?: number;
-  /** Bytes that a TCP socket takes before it says EAGAIN. Default 128 KiB. */
-  readonly tcpSendBytes?: number;
-  /** Bytes that wait unread at a TCP socket. Default 128 KiB. */
-  readonly tcpReceiveBytes?: number;
-}
-
-/** Names of the calls, for `calls` and `failNext`. */
-export type CallName = Exclude<keyof Kernel, "slab" | "pointer" | "monotonicMs" | "wallMs">;
-
-export class SimKernel implements Kernel {
-  readonly slab: Slab;
-  readonly clock = new SimClock();
-  readonly network: SimNetwork;
-  readonly prng: Prng;
-  /** No sleep goes beyond this moment of the clock. Default never. */
-  horizonMs = Number.POSITIVE_INFINITY;
-  /** Sleeps that the horizon has cut short: the caller had nothing left to do before it. */
-  horizonCount = 0;
-  /** How often each call was made. */
-  readonly calls = new Map<CallName, number>();
-  readonly #memory: SimMemory;
-  readonly #messages: SimMessages;
-  readonly #files: (SimFile | undefined)[] = [];
-  readonly #descriptorsMax: number;
-  readonly #faults = new Map<CallName, number[]>();
-
-  constructor(options: SimKernelOptions = {}) {
-    this.prng = new Prng(options.seed ?? 1);
-    this.#memory = new SimMemory(options.slabBytes ?? 64 * 1024 * 1024);
-    this.slab = this.#memory.slab;
-    this.#descriptorsMax = options.descriptorsMax ?? 65_536;
-    this.network = new SimNetwork(this.clock, this.prng, {
-      addresses: options.addresses ?? ["192.0.2.53", "2001:db8::53"],
-      tcpSendBytes: options.tcpSendBytes ?? 128 * 1024,
-      tcpReceiveBytes: options.tcpReceiveBytes ?? 128 * 1024,
-    });
-    this.#messages = new SimMessages(this.#memory, this.network);
-  }
-
-  /** Makes the next `times` calls of `name` fail with `errno` (positive). */
-  failNext(name: CallName, errno: number, times = 1): void {
-    const queue = this.#faults.get(name) ?? [];
-    for (let time = 0; time < times; time++) queue.push(-errno);
-    this.#faults.set(name, queue);
-  }
-
-  /** Descriptors that are open. */
-  get openCount(): number {
-    return this.#files.filter((file) => file !== undefined).length;
-  }
-
-  /** Writes to a broken connection without MSG_NOSIGNAL. */
-  get sigpipeCount(): number {
-    return this.#messages.sigpipeCount;
-  }
-
+export class SimKernel extends SimSystem implements Kernel {
   pointer(offset: number): Pointer {
-    return this.#memory.pointer(offset);
+    return this.memory.pointer(offset);
   }
 
   monotonicMs(): number {
@@ -139,14 +61,14 @@ export class SimKernel implements Kernel {
   }
 
   poll(descriptors: Pointer, count: number, timeoutMs: number): number {
-    return this.#call("poll", () => {
+    return this.call("poll", () => {
       const { view } = this.slab;
-      const base = this.#memory.offsetOf(descriptors, count * POLLFD_BYTES);
-      return this.#sleep(timeoutMs, () => {
+      const base = this.memory.offsetOf(descriptors, count * POLLFD_BYTES);
+      return this.sleep(timeoutMs, () => {
         let ready = 0;
         for (let at = base; at < base + count * POLLFD_BYTES; at += POLLFD_BYTES) {
           const fd = view.getInt32(at, true);
-          const file = this.#files[fd];
+          const file = this.files[fd];
           const asked = view.getUint16(at + POLLFD_EVENTS, true) | 0x18;
           const events = fd < 0 ? 0 : file === undefined ? POLLNVAL : file.readiness & asked;
           view.setUint16(at + POLLFD_REVENTS, events, true);
@@ -158,41 +80,41 @@ export class SimKernel implements Kernel {
   }
 
   recvmsg(fd: number, header: Pointer, flags: number): number {
-    return this.#call("recvmsg", () =>
-      this.#messages.receive(this.#file(fd), this.#memory.offsetOf(header, 56), flags),
+    return this.call("recvmsg", () =>
+      this.messages.receive(this.file(fd), this.memory.offsetOf(header, 56), flags),
     );
   }
 
   sendmsg(fd: number, header: Pointer, flags: number): number {
-    return this.#call("sendmsg", () =>
-      this.#messages.send(this.#file(fd), this.#memory.offsetOf(header, 56), flags),
+    return this.call("sendmsg", () =>
+      this.messages.send(this.file(fd), this.memory.offsetOf(header, 56), flags),
     );
   }
 
   recvmmsg(fd: number, headers: Pointer, count: number, flags: number): number {
-    return this.#call("recvmmsg", () =>
-      this.#each(headers, count, (header) => this.#messages.receive(this.#file(fd), header, flags)),
+    return this.call("recvmmsg", () =>
+      this.#each(headers, count, (header) => this.messages.receive(this.file(fd), header, flags)),
     );
   }
 
   sendmmsg(fd: number, headers: Pointer, count: number, flags: number): number {
-    return this.#call("sendmmsg", () =>
-      this.#each(headers, count, (header) => this.#messages.send(this.#file(fd), header, flags)),
+    return this.call("sendmmsg", () =>
+      this.#each(headers, count, (header) => this.messages.send(this.file(fd), header, flags)),
     );
   }
 
   epollCreate(): number {
-    return this.#call("epollCreate", () => this.#open(new EpollFile()));
+    return this.call("epollCreate", () => this.open(new EpollFile()));
   }
 
   epollCtl(epoll: number, operation: number, fd: number, event: Pointer): number {
-    return this.#call("epollCtl", () => {
-      const { interests } = this.#epoll(epoll);
-      const file = this.#file(fd);
+    return this.call("epollCtl", () => {
+      const { interests } = this.epoll(epoll);
+      const file = this.file(fd);
       if (operation === EPOLL_CTL_ADD && interests.has(fd)) return -EEXIST;
       if (operation !== EPOLL_CTL_ADD && !interests.has(fd)) return -ENOENT;
       if (operation === EPOLL_CTL_DEL) return interests.delete(fd) ? 0 : -ENOENT;
-      const at = this.#memory.offsetOf(event, EPOLL_EVENT_BYTES);
+      const at = this.memory.offsetOf(event, EPOLL_EVENT_BYTES);
       interests.set(fd, {
         file,
         events: this.slab.view.getUint32(at, true),
@@ -204,12 +126,12 @@ export class SimKernel implements Kernel {
   }
 
   epollWait(epoll: number, events: Pointer, count: number, timeoutMs: number): number {
-    return this.#call("epollWait", () => {
+    return this.call("epollWait", () => {
       if (count <= 0) return -EINVAL;
       const { view } = this.slab;
-      const base = this.#memory.offsetOf(events, count * EPOLL_EVENT_BYTES);
-      const file = this.#epoll(epoll);
-      return this.#sleep(timeoutMs, () => {
+      const base = this.memory.offsetOf(events, count * EPOLL_EVENT_BYTES);
+      const file = this.epoll(epoll);
+      return this.sleep(timeoutMs, () => {
         const ready = file.takeReady(count);
         ready.forEach((interest, index) => {
           const at = base + index * EPOLL_EVENT_BYTES;
@@ -223,13 +145,13 @@ export class SimKernel implements Kernel {
   }
 
   eventfd(): number {
-    return this.#call("eventfd", () => this.#open(new EventFile()));
+    return this.call("eventfd", () => this.open(new EventFile()));
   }
 
   read(fd: number, buffer: Pointer, lengthBytes: number): number {
-    return this.#call("read", () => {
-      const file = this.#file(fd);
-      const offset = this.#memory.offsetOf(buffer, lengthBytes);
+    return this.call("read", () => {
+      const file = this.file(fd);
+      const offset = this.memory.offsetOf(buffer, lengthBytes);
       if (file instanceof EventFile) {
         if (lengthBytes < 8) return -EINVAL;
         const value = file.take();
@@ -238,53 +160,53 @@ export class SimKernel implements Kernel {
         return 8;
       }
       if (file.kind === "epoll") return -EINVAL;
-      return this.#messages.receiveBytes(file, [{ offset, lengthBytes }], 0);
+      return this.messages.receiveBytes(file, [{ offset, lengthBytes }], 0);
     });
   }
 
   write(fd: number, buffer: Pointer, lengthBytes: number): number {
-    return this.#call("write", () => {
-      const file = this.#file(fd);
-      const offset = this.#memory.offsetOf(buffer, lengthBytes);
+    return this.call("write", () => {
+      const file = this.file(fd);
+      const offset = this.memory.offsetOf(buffer, lengthBytes);
       if (file instanceof EventFile) {
         if (lengthBytes < 8) return -EINVAL;
         file.add(this.slab.view.getBigUint64(offset, true));
         return 8;
       }
       if (file.kind === "epoll") return -EINVAL;
-      return this.#messages.sendBytes(file, [{ offset, lengthBytes }], 0);
+      return this.messages.sendBytes(file, [{ offset, lengthBytes }], 0);
     });
   }
 
   socket(family: number, type: number, _protocol: number): number {
-    return this.#call("socket", () => {
+    return this.call("socket", () => {
       if (family !== AF_INET && family !== AF_INET6) return -EAFNOSUPPORT;
       const wildcard = family === AF_INET ? "0.0.0.0" : "::";
       const blocking = (type & SOCK_NONBLOCK) === 0;
       const kind = type & 0xf;
       if (kind === SOCK_DGRAM) {
-        return this.#open(new UdpFile(this.network, family, wildcard, blocking));
+        return this.open(new UdpFile(this.network, family, wildcard, blocking));
       }
       if (kind !== SOCK_STREAM) return -EINVAL;
-      return this.#open(new TcpFile(this.network, family, wildcard, blocking));
+      return this.open(new TcpFile(this.network, family, wildcard, blocking));
     });
   }
 
   bind(fd: number, address: Pointer, lengthBytes: number): number {
-    return this.#call("bind", () => {
-      const file = this.#socket(fd);
-      const at = this.#memory.offsetOf(address, lengthBytes);
-      const local = this.#memory.readEndpoint(at, lengthBytes);
+    return this.call("bind", () => {
+      const file = this.socketFile(fd);
+      const at = this.memory.offsetOf(address, lengthBytes);
+      const local = this.memory.readEndpoint(at, lengthBytes);
       if (!this.network.isLocal(local.address)) return -EADDRNOTAVAIL;
       return file.bind(local.port === 0 ? this.#withPort(local.address) : local);
     });
   }
 
   connect(fd: number, address: Pointer, lengthBytes: number): number {
-    return this.#call("connect", () => {
-      const file = this.#socket(fd);
-      const at = this.#memory.offsetOf(address, lengthBytes);
-      const remote = this.#memory.readEndpoint(at, lengthBytes);
+    return this.call("connect", () => {
+      const file = this.socketFile(fd);
+      const at = this.memory.offsetOf(address, lengthBytes);
+      const remote = this.memory.readEndpoint(at, lengthBytes);
       const source = this.network.sourceFor(remote.address);
       const local = { address: source, port: file.local.port || this.network.ephemeralPort() };
       if (file instanceof UdpFile) {
@@ -305,17 +227,17 @@ export class SimKernel implements Kernel {
   }
 
   listen(fd: number, backlog: number): number {
-    return this.#call("listen", () => {
-      const file = this.#file(fd);
+    return this.call("listen", () => {
+      const file = this.file(fd);
       return file instanceof TcpFile ? file.listen(backlog) : -EINVAL;
     });
   }
 
   accept4(fd: number, address: Pointer, lengthBytes: Pointer, flags: number): number {
-    return this.#call("accept4", () => {
-      const file = this.#file(fd);
+    return this.call("accept4", () => {
+      const file = this.file(fd);
       if (!(file instanceof TcpFile) || !file.isListening) return -EINVAL;
-      if (this.openCount >= this.#descriptorsMax) return -EMFILE;
+      if (this.isFull) return -EMFILE;
       const stream = file.takeWaiting();
       if (stream === null) return -EAGAIN;
       const accepted = new TcpFile(
@@ -330,23 +252,23 @@ export class SimKernel implements Kernel {
       accepted.applyBuffers();
       accepted.isBound = true;
       this.#writeAddress(address, lengthBytes, stream.remote);
-      return this.#open(accepted);
+      return this.open(accepted);
     });
   }
 
   getsockname(fd: number, address: Pointer, lengthBytes: Pointer): number {
-    return this.#call("getsockname", () => {
-      this.#writeAddress(address, lengthBytes, this.#socket(fd).local);
+    return this.call("getsockname", () => {
+      this.#writeAddress(address, lengthBytes, this.socketFile(fd).local);
       return 0;
     });
   }
 
   setsockopt(fd: number, level: number, name: number, value: Pointer, length: number): number {
-    return this.#call("setsockopt", () => {
-      const file = this.#socket(fd);
+    return this.call("setsockopt", () => {
+      const file = this.socketFile(fd);
       if (length < 4) return -EINVAL;
       if (!isKnownOption(level, name)) return -ENOPROTOOPT;
-      const number = this.slab.view.getInt32(this.#memory.offsetOf(value, 4), true);
+      const number = this.slab.view.getInt32(this.memory.offsetOf(value, 4), true);
       file.options.set(level, name, number);
       if (file instanceof TcpFile) file.applyBuffers();
       return 0;
@@ -354,8 +276,8 @@ export class SimKernel implements Kernel {
   }
 
   getsockopt(fd: number, level: number, name: number, value: Pointer, length: Pointer): number {
-    return this.#call("getsockopt", () => {
-      const file = this.#socket(fd);
+    return this.call("getsockopt", () => {
+      const file = this.socketFile(fd);
       if (!isKnownOption(level, name)) return -ENOPROTOOPT;
       let answer = file.options.get(level, name);
       if (level === SOL_SOCKET && name === SO_ERROR) {
@@ -363,15 +285,15 @@ export class SimKernel implements Kernel {
       } else if (level === SOL_SOCKET && name === SO_RCVBUF && file instanceof UdpFile) {
         answer = file.receiveLimitBytes;
       }
-      this.slab.view.setInt32(this.#memory.offsetOf(value, 4), answer, true);
-      this.slab.view.setInt32(this.#memory.offsetOf(length, 4), 4, true);
+      this.slab.view.setInt32(this.memory.offsetOf(value, 4), answer, true);
+      this.slab.view.setInt32(this.memory.offsetOf(length, 4), 4, true);
       return 0;
     });
   }
 
   shutdown(fd: number, how: number): number {
-    return this.#call("shutdown", () => {
-      const file = this.#socket(fd);
+    return this.call("shutdown", () => {
+      const file = this.socketFile(fd);
       if (!(file instanceof TcpFile) || file.stream === null) return -ENOTCONN;
       if (how !== SHUT_WR) throw new Error("Cannot shut down: only SHUT_WR is simulated");
       file.stream.finish();
@@ -380,55 +302,17 @@ export class SimKernel implements Kernel {
   }
 
   close(fd: number): number {
-    return this.#call("close", () => {
-      const file = this.#file(fd);
-      this.#files[fd] = undefined;
-      for (const other of this.#files) {
-        if (other instanceof EpollFile) other.interests.delete(fd);
-      }
+    return this.call("close", () => {
+      const file = this.file(fd);
+      this.release(fd);
       file.close();
       return 0;
     });
   }
 
-  /** Runs `body` as one system call: due events first, an injected failure in its place. */
-  #call(name: CallName, body: () => number): number {
-    this.clock.runDue();
-    this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
-    const fault = this.#faults.get(name)?.shift();
-    if (fault !== undefined) return fault;
-    try {
-      return body();
-    } catch (error) {
-      if (error instanceof SimFault) return error.code;
-      throw error;
-    }
-  }
-
-  /** Waits until `count()` is above 0, the time-out or the horizon. */
-  #sleep(timeoutMs: number, count: () => number): number {
-    const { clock } = this;
-    const untilMs = timeoutMs < 0 ? Number.POSITIVE_INFINITY : clock.nowMs + timeoutMs;
-    for (;;) {
-      const ready = count();
-      if (ready > 0 || timeoutMs === 0) return ready;
-      const nextMs = Math.min(clock.nextMs, untilMs);
-      if (nextMs > this.horizonMs) {
-        clock.advanceTo(this.horizonMs);
-        this.horizonCount += 1;
-        return count();
-      }
-      if (nextMs === Number.POSITIVE_INFINITY) {
-        throw new Error("Cannot sleep: nothing will ever happen");
-      }
-      clock.advanceTo(nextMs);
-      if (nextMs === untilMs) return count();
-    }
-  }
-
-  /** Goes through the mmsghdrs at `headers` until one fails; the failure counts if it is the first. */
+  /** Goes through the mmsghdrs at `headers` until one fails; that counts if it is the first. */
   #each(headers: Pointer, count: number, body: (header: number) => number): number {
-    const base = this.#memory.offsetOf(headers, count * MMSGHDR_BYTES);
+    const base = this.memory.offsetOf(headers, count * MMSGHDR_BYTES);
     for (let index = 0; index < count; index++) {
       const header = base + index * MMSGHDR_BYTES;
       const code = body(header);
@@ -444,40 +328,13 @@ export class SimKernel implements Kernel {
     endpoint: { address: string; port: number },
   ) {
     const { view } = this.slab;
-    const length = this.#memory.offsetOf(lengthBytes, 4);
+    const length = this.memory.offsetOf(lengthBytes, 4);
     const room = view.getInt32(length, true);
-    const at = this.#memory.offsetOf(address, room);
-    view.setInt32(length, this.#memory.writeEndpoint(at, room, endpoint), true);
+    const at = this.memory.offsetOf(address, room);
+    view.setInt32(length, this.memory.writeEndpoint(at, room, endpoint), true);
   }
 
   #withPort(address: string): { address: string; port: number } {
     return { address, port: this.network.ephemeralPort() };
-  }
-
-  /** Puts `file` at the lowest free number, as POSIX demands. */
-  #open(file: SimFile): number {
-    if (this.openCount >= this.#descriptorsMax) return -EMFILE;
-    let fd = FIRST_FD;
-    while (this.#files[fd] !== undefined) fd++;
-    this.#files[fd] = file;
-    return fd;
-  }
-
-  #file(fd: number): SimFile {
-    const file = this.#files[fd];
-    if (file === undefined) throw new SimFault(EBADF);
-    return file;
-  }
-
-  #socket(fd: number): UdpFile | TcpFile {
-    const file = this.#file(fd);
-    if (file instanceof UdpFile || file instanceof TcpFile) return file;
-    throw new SimFault(88);
-  }
-
-  #epoll(fd: number): EpollFile {
-    const file = this.#file(fd);
-    if (file instanceof EpollFile) return file;
-    throw new SimFault(EINVAL);
   }
 }

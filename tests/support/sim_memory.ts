@@ -38,7 +38,7 @@ import {
 } from "../../src/sys/sockaddr.ts";
 import type { Endpoint } from "./sim_network.ts";
 
-/** Where the slab "begins": above 4 GiB, so that code which drops the upper half of a pointer fails. */
+/** Where the slab "begins": above 4 GiB, so that dropping the upper half of a pointer fails. */
 const BASE_ADDRESS = 0x7f0a_fffe_0000;
 const MSG_CTRUNC = 0x8;
 const NULL_OFFSET = -1;

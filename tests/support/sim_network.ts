@@ -75,7 +75,7 @@ export class SimNetwork {
   readonly clock: SimClock;
   readonly options: SimNetworkOptions;
   readonly #prng: Prng;
-  readonly #udpPorts = new Set<UdpPort>();
+  readonly #udpPorts = new Map<number, Set<UdpPort>>();
   readonly #tcpPorts = new Set<TcpPort>();
   readonly #paths = new Map<string, PathOptions>();
   #ephemeral = EPHEMERAL_MIN;
@@ -109,12 +109,13 @@ export class SimNetwork {
 
   /** @returns 0, or a negated error number. */
   bindUdp(port: UdpPort): number {
-    for (const other of this.#udpPorts) {
+    const sharing = this.#udpPorts.get(port.local.port) ?? new Set<UdpPort>();
+    for (const other of sharing) {
       if (conflict(other.local, port.local) && !(other.reusePort && port.reusePort)) {
         return -EADDRINUSE;
       }
     }
-    this.#udpPorts.add(port);
+    this.#udpPorts.set(port.local.port, sharing.add(port));
     return 0;
   }
 
@@ -130,7 +131,9 @@ export class SimNetwork {
   }
 
   unbindUdp(port: UdpPort): void {
-    this.#udpPorts.delete(port);
+    const sharing = this.#udpPorts.get(port.local.port);
+    sharing?.delete(port);
+    if (sharing?.size === 0) this.#udpPorts.delete(port.local.port);
   }
 
   unbindTcp(port: TcpPort): void {
@@ -140,12 +143,11 @@ export class SimNetwork {
   /** A port that no socket has, for one that was not bound by its owner; 0 when all are taken. */
   ephemeralPort(): number {
     const taken = new Set<number>();
-    for (const port of this.#udpPorts) taken.add(port.local.port);
     for (const port of this.#tcpPorts) taken.add(port.local.port);
     for (let tries = EPHEMERAL_MIN; tries <= EPHEMERAL_MAX; tries++) {
       const port = this.#ephemeral;
       this.#ephemeral = port === EPHEMERAL_MAX ? EPHEMERAL_MIN : port + 1;
-      if (!taken.has(port)) return port;
+      if (!taken.has(port) && !this.#udpPorts.has(port)) return port;
     }
     return 0;
   }
@@ -202,7 +204,7 @@ export class SimNetwork {
   #udpPortFor(datagram: Datagram): UdpPort | null {
     let best: UdpPort[] = [];
     let bestScore = 0;
-    for (const port of this.#udpPorts) {
+    for (const port of this.#udpPorts.get(datagram.to.port) ?? []) {
       if (!covers(port.local, datagram.to)) continue;
       if (port.remote !== null && !isSame(port.remote, datagram.from)) continue;
       const score = 1 + (port.remote !== null ? 2 : 0) + (isWildcard(port.local.address) ? 0 : 1);

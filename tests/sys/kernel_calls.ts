@@ -1,8 +1,8 @@
 /**
  * A `Kernel` with arguments as plain values, for tests: bytes in, bytes out, addresses as text.
  *
- * Everything stands in its own piece of the slab, filled with 0xee before the kernel writes, so that
- * a test sees what was really written.
+ * Everything stands in its own piece of the slab, filled with 0xee before the kernel writes, so
+ * that a test sees what was really written.
  */
 
 import { EAGAIN } from "../../src/sys/errno.ts";
