@@ -37,6 +37,10 @@ function store(cache: Cache, options: ImageOptions): number {
   return cache.store(scratch.words, 0, options.nowSec ?? 0);
 }
 
+function count(cache: Cache, counter: number): number {
+  return cache.memory.counters[counter] as number;
+}
+
 function find(cache: Cache, name: NameFixture, type = 1, variant = 0, view = 0): number {
   return cache.find(name.words, name.lengthBytes, name.hash, type, 1, variant, view);
 }
@@ -112,9 +116,9 @@ test("find() tells names of one hash apart, however long", () => {
     held++;
     assert.equal(fillOf(cache), i);
   });
-  assert.equal(held, cache.entries);
+  assert.equal(held, cache.memory.entries);
   assert.ok(held === 8 || held === 16, `held ${held}`);
-  assert.equal(cache.count(COUNT_EVICTED_BUCKET), names.length - held);
+  assert.equal(count(cache, COUNT_EVICTED_BUCKET), names.length - held);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -127,11 +131,11 @@ test("store() overwrites in place what still fits", () => {
   assert.equal(find(cache, name), before);
   assert.equal(fillOf(cache), 2);
   assert.equal(cache.expiresAtSec, 90);
-  assert.equal(cache.entries, 1);
+  assert.equal(cache.memory.entries, 1);
   assert.equal(store(cache, { name, nowSec: 30, ttlsSec: [60, 60], fill: 3 }), REPLACED);
   assert.equal(find(cache, name), before);
-  assert.equal(cache.count(COUNT_STORED), 3);
-  assert.equal(cache.count(COUNT_REPLACED), 2);
+  assert.equal(count(cache, COUNT_STORED), 3);
+  assert.equal(count(cache, COUNT_REPLACED), 2);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -143,7 +147,7 @@ test("store() moves an answer that has outgrown its place", () => {
   assert.equal(store(cache, { name, extraBytes: 100, fill: 2 }), REPLACED);
   assert.notEqual(find(cache, name), before);
   assert.equal(fillOf(cache), 2);
-  assert.equal(cache.entries, 1);
+  assert.equal(cache.memory.entries, 1);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -151,10 +155,10 @@ test("store() moves an entry between the classes of its view", () => {
   const cache = newCache();
   const name = nameFixture("www.example.org");
   store(cache, { name, view: 3, kind: KIND_DENIAL });
-  assert.equal(cache.entriesOf(3, LIST_DENIAL), 1);
+  assert.equal(cache.memory.entriesOf(3, LIST_DENIAL), 1);
   store(cache, { name, view: 3, kind: KIND_SUCCESS });
-  assert.equal(cache.entriesOf(3, LIST_DENIAL), 0);
-  assert.equal(cache.entriesOf(3, LIST_SUCCESS), 1);
+  assert.equal(cache.memory.entriesOf(3, LIST_DENIAL), 0);
+  assert.equal(cache.memory.entriesOf(3, LIST_SUCCESS), 1);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -168,7 +172,7 @@ test("store() keeps a good answer rather than a failure, but not an expired one"
   assert.equal(store(cache, { name, nowSec: 60, kind: KIND_SERVFAIL, lifetimeSec: 5 }), REPLACED);
   find(cache, name);
   assert.equal(cache.kind, KIND_SERVFAIL);
-  assert.equal(cache.entriesOf(0, LIST_DENIAL), 1);
+  assert.equal(cache.memory.entriesOf(0, LIST_DENIAL), 1);
 });
 
 test("store() takes the largest message in the smallest cache, and many of them in turn", () => {
@@ -182,7 +186,7 @@ test("store() takes the largest message in the smallest cache, and many of them 
     assert.equal(fillOf(cache), i);
     assert.deepEqual(verifyCache(cache), []);
   }
-  assert.equal(cache.count(COUNT_TOO_LARGE), 0);
+  assert.equal(count(cache, COUNT_TOO_LARGE), 0);
 });
 
 test("store() refuses an image that is larger than an eighth of the main ring", () => {
@@ -193,7 +197,7 @@ test("store() refuses an image that is larger than an eighth of the main ring", 
   scratch.words[4] = (0xffff << 16) | 0xffff;
   scratch.words[6] = (name.lengthBytes << 16) | 0xffff;
   assert.equal(cache.store(scratch.words, 0, 0), TOO_LARGE);
-  assert.equal(cache.entries, 0);
+  assert.equal(cache.memory.entries, 0);
 });
 
 test("store() keeps names that are asked for while others pass, and reinserts them", () => {
@@ -211,8 +215,8 @@ test("store() keeps names that are asked for while others pass, and reinserts th
     missed++;
   }
   assert.equal(missed, hot.length);
-  assert.ok(cache.count(COUNT_REINSERTED) > 0);
-  assert.ok(cache.count(COUNT_EVICTED) > 0);
+  assert.ok(count(cache, COUNT_REINSERTED) > 0);
+  assert.ok(count(cache, COUNT_EVICTED) > 0);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -228,7 +232,7 @@ test("store() drops expired entries however often they were used", () => {
   }
   const old = [...listEntries(cache)].filter((info) => info.expiresAtSec === 10);
   assert.equal(old.length, 0);
-  assert.equal(cache.count(COUNT_EXPIRED), 3000);
+  assert.equal(count(cache, COUNT_EXPIRED), 3000);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -243,10 +247,10 @@ test("setViews() bounds a view and class, and the oldest unused entry leaves fir
   assert.deepEqual(held, [true, false, false, true, true, false]);
   for (const name of names) store(cache, { name, view: 1, type: 28, kind: KIND_DENIAL });
   for (const name of names) store(cache, { name, view: 2, kind: KIND_DENIAL });
-  assert.equal(cache.entriesOf(1, LIST_SUCCESS), 3);
-  assert.equal(cache.entriesOf(1, LIST_DENIAL), 2);
-  assert.equal(cache.entriesOf(2, LIST_DENIAL), 6);
-  assert.equal(cache.count(COUNT_EVICTED_CAPACITY), 2 + 4);
+  assert.equal(cache.memory.entriesOf(1, LIST_SUCCESS), 3);
+  assert.equal(cache.memory.entriesOf(1, LIST_DENIAL), 2);
+  assert.equal(cache.memory.entriesOf(2, LIST_DENIAL), 6);
+  assert.equal(count(cache, COUNT_EVICTED_CAPACITY), 2 + 4);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -256,7 +260,7 @@ test("setViews() lowers a capacity in bounded steps", () => {
   const views = [{ view: 0, successCapacity: 100, denialCapacity: 0 }];
   let calls = 1;
   while (!cache.setViews(views, 0)) calls++;
-  assert.equal(cache.entriesOf(0, LIST_SUCCESS), 100);
+  assert.equal(cache.memory.entriesOf(0, LIST_SUCCESS), 100);
   assert.equal(calls, 3);
   assert.deepEqual(verifyCache(cache), []);
 });
@@ -270,9 +274,9 @@ test("forgetView() removes all of one view and nothing else, in bounded steps", 
   }
   assert.equal(cache.forgetView(1, 0), 5000 - 4096);
   assert.equal(cache.forgetView(1, 0), 0);
-  assert.equal(cache.entries, 5000);
-  assert.equal(cache.entriesOf(2, LIST_SUCCESS), 5000);
-  assert.equal(cache.count(COUNT_FORGOTTEN), 5000);
+  assert.equal(cache.memory.entries, 5000);
+  assert.equal(cache.memory.entriesOf(2, LIST_SUCCESS), 5000);
+  assert.equal(count(cache, COUNT_FORGOTTEN), 5000);
   assert.deepEqual(verifyCache(cache), []);
 });
 
@@ -316,18 +320,18 @@ test("a cache behaves like a map that may forget, but never what it has room for
           assert.deepEqual(verifyCache(cache), []);
         }
       }
-      assert.ok(cache.entriesOf(2, LIST_SUCCESS) <= 20);
-      assert.ok(cache.entriesOf(2, LIST_DENIAL) <= 10);
+      assert.ok(cache.memory.entriesOf(2, LIST_SUCCESS) <= 20);
+      assert.ok(cache.memory.entriesOf(2, LIST_DENIAL) <= 10);
       assert.deepEqual(verifyCache(cache), []);
       const lost = [...model].filter(([key]) => {
         const [i, view] = key.split(" ").map(Number) as [number, number];
         return find(cache, names[i] as NameFixture, 1, 0, view) === NOT_CACHED;
       });
       const left =
-        cache.count(COUNT_EXPIRED) +
-        cache.count(COUNT_EVICTED) +
-        cache.count(COUNT_EVICTED_BUCKET) +
-        cache.count(COUNT_EVICTED_CAPACITY);
+        count(cache, COUNT_EXPIRED) +
+        count(cache, COUNT_EVICTED) +
+        count(cache, COUNT_EVICTED_BUCKET) +
+        count(cache, COUNT_EVICTED_CAPACITY);
       assert.ok(lost.length <= left, `${lost.length} lost, ${left} accounted for`);
     }),
     { seed, numRuns: 60 },
@@ -343,7 +347,7 @@ test("store() never lets the memory grow, and wraps both rings many times", () =
     const name = nameFixture(`n${Math.floor(random() * 20_000)}.example.org`);
     if (find(cache, name) !== NOT_CACHED) continue;
     store(cache, { name, nowSec: i >> 8, lifetimeSec: 30, extraBytes: Math.floor(random() * 300) });
-    assert.ok(cache.liveBytes < MIB);
+    assert.ok(cache.memory.liveBytes < MIB);
     if (i % 5000 === 0) assert.deepEqual(verifyCache(cache), []);
   }
   assert.equal(memory.byteLength, MIB);

@@ -63,7 +63,7 @@ export const TTLS_MAX = 5957;
 export const IMAGE_BYTES_MAX = ENTRY_HEADER_BYTES + 65_536 + 2 * TTLS_MAX + 2;
 
 /** The part of ENTRY_OWNER that belongs to the key. */
-const OWNER_KEY_MASK = 0x00ff_ffff;
+export const OWNER_KEY_MASK = 0x00ff_ffff;
 const KIND_SHIFT = 24;
 const VARIANT_SHIFT = 16;
 const LOW_16 = 0xffff;

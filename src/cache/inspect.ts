@@ -129,11 +129,13 @@ export function verifyCache(cache: Cache): string[] {
     }
     liveUnits += entryUnits(words, unit << 2);
   }
-  if (indexed.size !== cache.entries) {
-    problems.push(`There are ${indexed.size} entries, counted are ${cache.entries}`);
+  if (indexed.size !== cache.memory.entries) {
+    problems.push(`There are ${indexed.size} entries, counted are ${cache.memory.entries}`);
   }
-  if (liveUnits * UNIT_BYTES !== cache.liveBytes) {
-    problems.push(`Live are ${liveUnits * UNIT_BYTES} bytes, counted are ${cache.liveBytes}`);
+  if (liveUnits * UNIT_BYTES !== cache.memory.liveBytes) {
+    problems.push(
+      `Live are ${liveUnits * UNIT_BYTES} bytes, counted are ${cache.memory.liveBytes}`,
+    );
   }
   const inRings = new Set<number>();
   walkRing(words, SMALL_RING, inRings, problems);

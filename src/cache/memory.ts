@@ -50,6 +50,8 @@ export const NOW_SEC = 49;
 /** Entries held, and the units that they take. */
 export const ENTRIES = 50;
 export const LIVE_UNITS = 51;
+/** How much of what passes the main ring's tail is expired or dead, see writer.ts. */
+export const WASTE = 52;
 export const SMALL_RING = 64;
 export const MAIN_RING = 80;
 /** Counters are 64-bit floats: exact up to 2^53, and read without tearing. */
@@ -202,5 +204,25 @@ export class CacheMemory {
     // A message of 65,535 bytes still fits a cache of 1 MiB, and no entry is half of a ring.
     this.unitsMax = Math.min(main >>> 3, 0xffff);
     this.smallUnitsMax = small >>> 3;
+  }
+
+  /** Entries held in all, expired ones included. */
+  get entries(): number {
+    return this.words[ENTRIES];
+  }
+
+  /** Bytes allocated to them. */
+  get liveBytes(): number {
+    return this.words[LIVE_UNITS] * UNIT_BYTES;
+  }
+
+  /** Stores given up because another thread held the lock. */
+  get busyCount(): number {
+    return this.words[BUSY_COUNT];
+  }
+
+  /** Entries held of one view and class: LIST_SUCCESS or LIST_DENIAL of lists.ts. */
+  entriesOf(view: number, which: number): number {
+    return this.words[VIEWS_AT + (view * LISTS_PER_VIEW + which) * LIST_WORDS];
   }
 }

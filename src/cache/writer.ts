@@ -1,43 +1,21 @@
 // Hot path.
 /**
- * Stores entries and decides which ones leave: S3-FIFO over bytes.
+ * Decides where a new entry goes and which ones leave for it: S3-FIFO over bytes.
  *
  * A new entry goes to the small ring. At its tail, one that was hit at least twice is copied to the
  * main ring, any other leaves and only its fingerprint is remembered: if it is asked for again soon,
  * it goes straight to the main ring. At the tail of the main ring, one that was hit since it last
- * passed there is copied to the head with one hit less, any other leaves. Expired entries leave
- * whatever their hits. So names that are asked for once pass through a tenth of the memory.
+ * passed there is copied to the head with one hit less, any other leaves. So names that are asked
+ * for once pass through a tenth of the memory.
  *
- * Must hold the lock in shared mode. Readers go on without it, see cache.ts: so the order is always
- * *clear the slot, write the bytes, set the slot*, and the barrier in between is `#settle()`.
+ * DNS adds that entries die by themselves, in the middle of a ring. What is expired leaves at a tail
+ * whatever its hits. While much of what leaves there is expired, nothing else does: the living go
+ * round, the ring is cleaned like a log, and newcomers get the room without proving themselves. A
+ * newcomer also gets the place of an entry without hits that has less than half of its time to live.
+ * (hit_ratio_test.ts; without this, LRU was better when entries lived as long as LRU keeps them.)
  */
-import {
-  emptySlot,
-  GENERATION_SHIFT,
-  hashWordOfSlot,
-  leastUsedSlot,
-  NO_SLOT,
-  otherSlot,
-  slotAt,
-  slotOfUnit,
-  UNITS_MASK,
-  USES_MASK,
-  USES_ONE,
-} from "./buckets.ts";
-import {
-  ENTRY_EXPIRES_AT,
-  ENTRY_HASH,
-  ENTRY_NEWER,
-  ENTRY_OLDER,
-  ENTRY_SEQUENCE,
-  ENTRY_SIZES,
-  entryKind,
-  entryUnits,
-  entryWords,
-  KIND_DEAD,
-  killEntry,
-  unitsOfWords,
-} from "./entry.ts";
+import { UNITS_MASK, USES_MASK, USES_ONE } from "./buckets.ts";
+import { ENTRY_HASH, entryKind, entryUnits, entryWords, KIND_DEAD, unitsOfWords } from "./entry.ts";
 import { forgetGhost, rememberGhost } from "./ghosts.ts";
 import {
   LIST_CAPACITY,
@@ -45,36 +23,28 @@ import {
   LIST_OLDEST,
   linkEntry,
   listOfEntry,
-  relinkEntry,
   unlinkEntry,
 } from "./lists.ts";
 import {
-  BUCKET_SLOTS,
   type CacheMemory,
   COUNT_EVICTED,
-  COUNT_EVICTED_BUCKET,
   COUNT_EVICTED_CAPACITY,
   COUNT_EXPIRED,
+  COUNT_FORGOTTEN,
   COUNT_PROMOTED,
   COUNT_READMITTED,
   COUNT_REINSERTED,
   COUNT_REPLACED,
-  COUNT_STORED,
-  ENTRIES,
-  LIVE_UNITS,
-  LOCK,
   MAIN_RING,
-  NOW_SEC,
-  SEQUENCE,
   SMALL_RING,
+  WASTE,
 } from "./memory.ts";
+import { Placement } from "./placement.ts";
 import {
   giveBackToRing,
   NO_ROOM,
-  ringHolds,
   ringIsEmpty,
   ringTail,
-  ringUnits,
   roomInRing,
   takeFromRing,
 } from "./rings.ts";
@@ -83,126 +53,120 @@ import {
 const PROMOTION_USES = 2 * USES_ONE;
 /** Entries that one store may copy from the tail of the main ring to its head: about 20 µs. */
 const REINSERTIONS_MAX = 128;
+/** Entries at the main ring's tail that are passed before an unproven newcomer is turned away. */
+const PASSED_MAX = 32;
+/** Room in the main ring (4 KiB) above which a newcomer need not prove itself. */
+const SPARE_ROOM_UNITS = 256;
+/** A newcomer's time to live is so many times that of the entry whose place it gets. */
+const TRADE_FACTOR = 2;
+/** The share of expired and dead entries among those that lately passed the main ring's tail … */
+const WASTE_ONE = 1 << 20;
+/** … averaged over about 2^7 of them … */
+const WASTE_SHIFT = 7;
+/** … and from when on it is worth while to copy the others. */
+const WASTE_MIN = WASTE_ONE >> 3;
 /** Entries that one store may spare, because they were hit, when a class is full. */
 const SPARED_MAX = 16;
 /** Entries of a full class that one store removes: more than one only after its capacity shrank. */
 const TRIMMED_MAX = 8;
-/** Useless entries at the main ring's tail that are given back before an admission is refused. */
-const RECLAIMED_MAX = 8;
-/** Room in the main ring, as a part of it (1 in 2^5), above which entries need no hits to go there. */
-const SPARE_ROOM_SHIFT = 5;
 
 export class Writer {
   readonly #memory: CacheMemory;
   readonly #words: Int32Array;
-  readonly #shared: boolean;
-  #nowSec = 0;
+  readonly #placement: Placement;
   #reinsertions = 0;
 
   constructor(memory: CacheMemory, shared: boolean) {
     this.#memory = memory;
     this.#words = memory.words;
-    this.#shared = shared;
+    this.#placement = new Placement(memory, shared);
   }
 
   /** The clock of everything that follows. */
   setNow(nowSec: number): void {
-    this.#nowSec = nowSec;
-    this.#words[NOW_SEC] = nowSec;
+    this.#placement.setNow(nowSec);
   }
 
-  /** Stores a new entry; there must be none with its key. `uses` is as in a location. */
-  insert(image: Int32Array, from: number, uses: number): void {
+  /** Stores a new entry; there is none with its key. */
+  insert(image: Int32Array, from: number): void {
+    this.#insert(image, from, 0);
+  }
+
+  /** Stores a new answer in place of the one of `slot`, which has the same key. */
+  replace(image: Int32Array, from: number, slot: number): void {
     const words = this.#words;
+    const at = (words[slot] & UNITS_MASK) << 2;
+    const fits = unitsOfWords(entryWords(image, from)) <= entryUnits(words, at);
+    if (fits && listOfEntry(words, at) === listOfEntry(image, from)) {
+      this.#placement.overwrite(image, from, slot);
+    } else {
+      const uses = words[slot] & USES_MASK;
+      this.#placement.remove(slot, COUNT_REPLACED);
+      this.#insert(image, from, uses);
+    }
+  }
+
+  /** Sets a capacity and removes what is above it, `countMax` entries at most; returns how many. */
+  setCapacity(list: number, capacity: number, countMax: number): number {
+    const words = this.#words;
+    words[list + LIST_CAPACITY] = capacity;
+    if (capacity === 0) return 0;
+    let count = 0;
+    for (; count < countMax && words[list + LIST_COUNT] > capacity; count++) this.#trimList(list);
+    return count;
+  }
+
+  /** Removes entries of `list`, `countMax` at most; returns how many. */
+  forget(list: number, countMax: number): number {
+    const words = this.#words;
+    let count = 0;
+    for (; count < countMax && words[list + LIST_COUNT] > 0; count++) {
+      const slot = this.#placement.slotOf(words[list + LIST_OLDEST] << 2);
+      this.#placement.remove(slot, COUNT_FORGOTTEN);
+    }
+    return count;
+  }
+
+  #insert(image: Int32Array, from: number, uses: number): void {
     const memory = this.#memory;
     const hash = image[from + ENTRY_HASH];
     const units = unitsOfWords(entryWords(image, from));
-    const known = forgetGhost(words, memory.ghostsAt, memory.ghostBucketCount, hash);
+    const known = forgetGhost(this.#words, memory.ghostsAt, memory.ghostBucketCount, hash);
     if (known) memory.counters[COUNT_READMITTED]++;
     const toMain = known || uses > 0 || units > memory.smallUnitsMax;
     this.#reinsertions = 0;
-    this.makeRoomInList(listOfEntry(image, from));
+    this.#makeRoomInList(listOfEntry(image, from));
     const unit = this.#takeRoom(toMain ? MAIN_RING : SMALL_RING, units);
-    const slot = this.#takeSlot(hash);
-    const at = unit << 2;
-    this.#settle();
-    this.#copyImage(image, from, at, units);
-    linkEntry(words, listOfEntry(words, at), at);
-    words[hashWordOfSlot(slot)] = hash;
-    this.#setSlot(slot, unit | uses);
-    words[ENTRIES]++;
-    words[LIVE_UNITS] += units;
-    this.#observe(COUNT_STORED, at);
+    this.#placement.insert(image, from, unit, units, uses);
   }
 
-  /** Writes a new answer over the one of `slot`, which has the same key and is large enough. */
-  overwrite(image: Int32Array, from: number, slot: number): void {
-    const words = this.#words;
-    const location = words[slot];
-    const at = (location & UNITS_MASK) << 2;
-    const units = entryUnits(words, at);
-    const listBefore = listOfEntry(words, at);
-    const listAfter = listOfEntry(image, from);
-    if (listBefore !== listAfter) {
-      unlinkEntry(words, listBefore, at);
-      this.makeRoomInList(listAfter);
-    }
-    const older = words[at + ENTRY_OLDER];
-    const newer = words[at + ENTRY_NEWER];
-    this.#writeSlot(slot, 0);
-    this.#settle();
-    this.#copyImage(image, from, at, units);
-    words[at + ENTRY_OLDER] = older;
-    words[at + ENTRY_NEWER] = newer;
-    if (listBefore !== listAfter) linkEntry(words, listAfter, at);
-    this.#setSlot(slot, location & (UNITS_MASK | USES_MASK));
-    this.#memory.counters[COUNT_REPLACED]++;
-    this.#observe(COUNT_STORED, at);
-  }
-
-  /** Takes the entry of `slot` out of everything; its bytes stay until a tail passes. */
-  remove(slot: number, moment: number): void {
-    const words = this.#words;
-    const at = (words[slot] & UNITS_MASK) << 2;
-    this.#observe(moment, at);
-    this.#writeSlot(slot, 0);
-    unlinkEntry(words, listOfEntry(words, at), at);
-    words[ENTRIES]--;
-    words[LIVE_UNITS] -= entryUnits(words, at);
-    killEntry(words, at);
-  }
-
-  /** Removes entries of `list` until one more is within its capacity: expired and unused ones first. */
-  makeRoomInList(list: number): void {
+  /** Removes entries of `list` until one more is within its capacity. */
+  #makeRoomInList(list: number): void {
     const words = this.#words;
     const capacity = words[list + LIST_CAPACITY];
     if (capacity === 0) return;
     for (let i = 0; i < TRIMMED_MAX && words[list + LIST_COUNT] >= capacity; i++) {
-      this.trimList(list);
+      this.#trimList(list);
     }
   }
 
   /** Removes one entry of `list`, which has some: the oldest that is expired or was not hit lately. */
-  trimList(list: number): void {
+  #trimList(list: number): void {
     const words = this.#words;
+    const placement = this.#placement;
     for (let spared = 0; ; spared++) {
       const at = words[list + LIST_OLDEST] << 2;
-      const slot = this.#slotOf(at);
-      const uses = words[slot] & USES_MASK;
-      const expired = this.#isExpired(at);
+      const slot = placement.slotOf(at);
+      const uses = placement.usesOf(slot);
+      const expired = placement.leftSec(at) <= 0;
       if (expired || uses === 0 || spared === SPARED_MAX) {
-        this.remove(slot, expired ? COUNT_EXPIRED : COUNT_EVICTED_CAPACITY);
+        placement.remove(slot, expired ? COUNT_EXPIRED : COUNT_EVICTED_CAPACITY);
         return;
       }
-      this.#setUses(slot, uses - USES_ONE);
+      placement.setUses(slot, uses - USES_ONE);
       unlinkEntry(words, list, at);
       linkEntry(words, list, at);
     }
-  }
-
-  /** Removes the oldest entry of `list`, which has one. */
-  removeOldest(list: number, moment: number): void {
-    this.remove(this.#slotOf(this.#words[list + LIST_OLDEST] << 2), moment);
   }
 
   /** Takes `units` of a ring, moving its tail as far as it takes. */
@@ -217,21 +181,21 @@ export class Writer {
 
   #passSmallTail(): void {
     const words = this.#words;
-    const memory = this.#memory;
+    const placement = this.#placement;
     const at = ringTail(words, SMALL_RING) << 2;
     const units = entryUnits(words, at);
     if (entryKind(words, at) !== KIND_DEAD) {
-      const slot = this.#slotOf(at);
-      if (this.#isExpired(at)) {
-        this.remove(slot, COUNT_EXPIRED);
-      } else if ((words[slot] & USES_MASK) >= PROMOTION_USES || this.#mainHasSpareRoom()) {
+      const slot = placement.slotOf(at);
+      const leftSec = placement.leftSec(at);
+      if (leftSec <= 0) {
+        this.#expire(slot, at);
+      } else if (placement.usesOf(slot) >= PROMOTION_USES || this.#hasSpareRoom(leftSec)) {
         const needed = unitsOfWords(entryWords(words, at));
-        this.#move(slot, at, this.#takeRoom(MAIN_RING, needed), needed, 0);
-        memory.counters[COUNT_PROMOTED]++;
+        placement.move(slot, at, this.#takeRoom(MAIN_RING, needed), needed, 0);
+        this.#memory.counters[COUNT_PROMOTED]++;
       } else {
-        const hash = words[at + ENTRY_HASH];
-        rememberGhost(words, memory.ghostsAt, memory.ghostBucketCount, hash);
-        this.remove(slot, COUNT_EVICTED);
+        this.#remember(at);
+        placement.remove(slot, COUNT_EVICTED);
       }
     }
     giveBackToRing(words, SMALL_RING, units);
@@ -239,137 +203,64 @@ export class Writer {
 
   #passMainTail(): void {
     const words = this.#words;
+    const placement = this.#placement;
     const at = ringTail(words, MAIN_RING) << 2;
-    const units = entryUnits(words, at);
-    giveBackToRing(words, MAIN_RING, units);
-    if (entryKind(words, at) === KIND_DEAD) return;
-    const slot = this.#slotOf(at);
-    const uses = words[slot] & USES_MASK;
-    if (this.#isExpired(at)) {
-      this.remove(slot, COUNT_EXPIRED);
-    } else if (uses === 0 || this.#reinsertions >= REINSERTIONS_MAX) {
-      this.remove(slot, COUNT_EVICTED);
-    } else {
-      this.#reinsertions++;
-      // There is room: what was just given back is in one piece with the room at the head.
-      const needed = unitsOfWords(entryWords(words, at));
-      this.#move(slot, at, takeFromRing(words, MAIN_RING, needed), needed, uses - USES_ONE);
-      this.#memory.counters[COUNT_REINSERTED]++;
+    giveBackToRing(words, MAIN_RING, entryUnits(words, at));
+    const dead = entryKind(words, at) === KIND_DEAD;
+    const useless = dead || placement.leftSec(at) <= 0;
+    const waste = words[WASTE];
+    words[WASTE] = waste + (((useless ? WASTE_ONE : 0) - waste) >> WASTE_SHIFT);
+    if (dead) return;
+    const slot = placement.slotOf(at);
+    if (useless) {
+      this.#expire(slot, at);
+      return;
     }
+    const uses = placement.usesOf(slot);
+    const cleaning = waste >= WASTE_MIN;
+    if ((uses === 0 && !cleaning) || this.#reinsertions >= REINSERTIONS_MAX) {
+      placement.remove(slot, COUNT_EVICTED);
+      return;
+    }
+    this.#reinsertions++;
+    // There is room: what was just given back is in one piece with the room at the head.
+    const needed = unitsOfWords(entryWords(words, at));
+    const unit = takeFromRing(words, MAIN_RING, needed);
+    placement.move(slot, at, unit, needed, cleaning ? uses : uses - USES_ONE);
+    this.#memory.counters[COUNT_REINSERTED]++;
   }
 
-  /** Whether the main ring is not full yet, or has become so empty that nobody needs to prove himself. */
-  #mainHasSpareRoom(): boolean {
+  /** Whether the main ring has room for a newcomer that lives for `leftSec`, without a fight. */
+  #hasSpareRoom(leftSec: number): boolean {
     const words = this.#words;
-    for (let i = 0; i < RECLAIMED_MAX && !ringIsEmpty(words, MAIN_RING); i++) {
+    const placement = this.#placement;
+    for (let i = 0; i < PASSED_MAX && !ringIsEmpty(words, MAIN_RING); i++) {
+      if (roomInRing(words, MAIN_RING) > SPARE_ROOM_UNITS) return true;
       const at = ringTail(words, MAIN_RING) << 2;
-      const dead = entryKind(words, at) === KIND_DEAD;
-      if (!dead && !this.#isExpired(at)) break;
-      const units = entryUnits(words, at);
-      if (!dead) this.remove(this.#slotOf(at), COUNT_EXPIRED);
-      giveBackToRing(words, MAIN_RING, units);
+      const tailLeftSec = placement.leftSec(at);
+      if (entryKind(words, at) !== KIND_DEAD && tailLeftSec > 0) {
+        const slot = placement.slotOf(at);
+        if (tailLeftSec * TRADE_FACTOR <= leftSec && placement.usesOf(slot) === 0) {
+          placement.remove(slot, COUNT_EVICTED);
+          giveBackToRing(words, MAIN_RING, entryUnits(words, at));
+          continue;
+        }
+        if (words[WASTE] < WASTE_MIN) break;
+      }
+      this.#passMainTail();
     }
-    return roomInRing(words, MAIN_RING) > ringUnits(words, MAIN_RING) >>> SPARE_ROOM_SHIFT;
+    return roomInRing(words, MAIN_RING) > SPARE_ROOM_UNITS;
   }
 
-  /** Copies the entry at word `at` to `unit`, which is below it or far from it, and points `slot` there. */
-  #move(slot: number, at: number, unit: number, units: number, uses: number): void {
-    const words = this.#words;
-    const target = unit << 2;
-    const unitsBefore = entryUnits(words, at);
-    const count = entryWords(words, at);
-    this.#writeSlot(slot, 0);
-    this.#settle();
-    if (target !== at) for (let i = 0; i < count; i++) words[target + i] = words[at + i];
-    this.#stamp(target, units);
-    relinkEntry(words, listOfEntry(words, target), target);
-    this.#setSlot(slot, unit | uses);
-    words[LIVE_UNITS] += units - unitsBefore;
+  #expire(slot: number, at: number): void {
+    // A name that was asked for will be again, and need not prove it a second time.
+    if (this.#placement.usesOf(slot) !== 0) this.#remember(at);
+    this.#placement.remove(slot, COUNT_EXPIRED);
   }
 
-  #takeSlot(hash: number): number {
-    const words = this.#words;
-    const at = this.#memory.bucketsAt;
-    const count = this.#memory.bucketCount;
-    const empty = emptySlot(words, at, count, hash);
-    if (empty !== NO_SLOT) return empty;
-    // Both full, as happens to one store in 20 when the index is full to 5/6: make room as in cuckoo
-    // hashing, but one step only.
-    for (let i = 0; i < 2 * BUCKET_SLOTS; i++) {
-      const slot = slotAt(at, count, hash, i);
-      const other = otherSlot(words, at, count, slot);
-      if (other === NO_SLOT) continue;
-      words[hashWordOfSlot(other)] = words[hashWordOfSlot(slot)];
-      this.#writeSlot(other, words[slot]);
-      this.#writeSlot(slot, 0);
-      return slot;
-    }
-    const slot = leastUsedSlot(words, at, count, hash, this.#nowSec, words[SEQUENCE]);
-    const expired = this.#isExpired((words[slot] & UNITS_MASK) << 2);
-    this.remove(slot, expired ? COUNT_EXPIRED : COUNT_EVICTED_BUCKET);
-    return slot;
-  }
-
-  #slotOf(at: number): number {
+  #remember(at: number): void {
     const memory = this.#memory;
     const hash = this.#words[at + ENTRY_HASH];
-    return slotOfUnit(this.#words, memory.bucketsAt, memory.bucketCount, hash, at >>> 2);
+    rememberGhost(this.#words, memory.ghostsAt, memory.ghostBucketCount, hash);
   }
-
-  #isExpired(at: number): boolean {
-    return ((this.#words[at + ENTRY_EXPIRES_AT] - this.#nowSec) | 0) <= 0;
-  }
-
-  #copyImage(image: Int32Array, from: number, at: number, units: number): void {
-    const words = this.#words;
-    const count = entryWords(image, from);
-    for (let i = 0; i < count; i++) words[at + i] = image[from + i];
-    this.#stamp(at, units);
-  }
-
-  /** Says that the bytes at word `at` are new ones, and how many are allocated. */
-  #stamp(at: number, units: number): void {
-    const words = this.#words;
-    const sequence = (words[SEQUENCE] + 1) | 0;
-    words[SEQUENCE] = sequence;
-    words[at + ENTRY_SEQUENCE] = sequence;
-    words[at + ENTRY_SIZES] = (words[at + ENTRY_SIZES] & ~0xffff) | units;
-  }
-
-  /** Publishes a location, with the generation of the last write. */
-  #setSlot(slot: number, unitAndUses: number): void {
-    this.#writeSlot(slot, unitAndUses | (this.#words[SEQUENCE] << GENERATION_SHIFT));
-  }
-
-  #setUses(slot: number, uses: number): void {
-    this.#writeSlot(slot, (this.#words[slot] & ~USES_MASK) | uses);
-  }
-
-  #writeSlot(slot: number, location: number): void {
-    if (this.#shared) Atomics.store(this.#words, slot, location);
-    else this.#words[slot] = location;
-  }
-
-  /**
-   * Makes slots that were cleared visible before the bytes that are written next.
-   *
-   * On arm64 a plain store may overtake the store-release before it; a load-acquire in between may
-   * not be overtaken, nor overtake that store-release.
-   */
-  #settle(): void {
-    if (this.#shared) Atomics.load(this.#words, LOCK);
-  }
-
-  /**
-   * Every entry that is stored, expires or is evicted passes here, once, with the entry at word `at`
-   * still whole: the place for whoever wants to follow what is in the cache.
-   */
-  #observe(moment: number, _at: number): void {
-    this.#memory.counters[moment]++;
-  }
-}
-
-/** Whether the entry at word `at` stands in the main ring; for checks and figures. */
-export function isInMainRing(words: Int32Array, at: number): boolean {
-  return ringHolds(words, MAIN_RING, at >>> 2);
 }
