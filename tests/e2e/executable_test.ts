@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ask } from "../support/dns_client.ts";
 import { type FixtureUpstream, startFixtureUpstream } from "../support/fixture_upstream.ts";
 import { freePort, listenOnBoth } from "../support/free_port.ts";
 import {
+  EXECUTABLE,
   type NodensProcess,
   runNodens,
   startNodens,
@@ -141,4 +143,25 @@ test("nodens version tells release and commit", async () => {
   assert.match(stdout, new RegExp(release.replaceAll(".", "\\.")));
   assert.match(stdout, /[0-9a-f]{12}|unknown/);
   assert.equal(stderr, "");
+});
+
+test("nodens needs only glibc and the compiler's libraries at run time", () => {
+  const listed = execFileSync("ldd", [EXECUTABLE], { encoding: "utf8" });
+  const names = [...listed.matchAll(/^\s*(\S+?)\.so/gm)].map(([, name = ""]) => name);
+  const known = /^(linux-vdso|.*\/ld-linux-[\w-]+|lib(c|m|dl|pthread|rt|atomic|gcc_s|stdc\+\+))$/;
+  assert.deepEqual(
+    names.filter((name) => !known.test(name)),
+    [],
+  );
+  assert.ok(names.includes("libc"));
+});
+
+test("nodens is idle in 90 MB, of which 40 MB are its own", async () => {
+  await withServer(async ({ nodens }) => {
+    const status = readFileSync(`/proc/${nodens.pid}/status`, "utf8");
+    const sizeMb = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1000;
+    assert.ok(sizeMb("VmRSS") <= 90, `VmRSS is ${sizeMb("VmRSS")} MB`);
+    assert.ok(sizeMb("RssAnon") <= 40, `RssAnon is ${sizeMb("RssAnon")} MB`);
+  });
 });
