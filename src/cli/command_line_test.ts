@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runCommandLine } from "./command_line.ts";
+
+async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
+  const out: string[] = [];
+  const error: string[] = [];
+  const terminal = {
+    out: (text: string) => out.push(text),
+    error: (text: string) => error.push(text),
+  };
+  const code = await runCommandLine(args, terminal);
+  return { code, out: out.join("\n"), error: error.join("\n") };
+}
+
+async function checkUsage(args: string[], message: string): Promise<void> {
+  assert.deepEqual(await run(...args), { code: 2, out: "", error: `nodens: ${message}` });
+}
+
+const HELP = `\
+Usage: nodens [flags]
+       nodens COMMAND [flags]
+
+DNS cache for one node, in place of node-cache.
+
+Start:
+  -conf FILE          Corefile to serve (default ./Corefile)
+  -p, -dns.port PORT  port of server blocks that name none (default 53)
+  -memory SIZE        memory for cached answers: 64MiB, 64M, 1g or bytes (default 64MiB)
+  -workers COUNT      threads that answer queries; auto is one per core (default 1)
+  -pidfile FILE       write the process id here once queries are answered
+  -quiet              print nothing at start
+
+Check and ask:
+  check [FILE]                 report everything that is wrong with a Corefile
+  query NAME [TYPE] [@SERVER]  ask a DNS server, that of this machine when none is named
+  version                      print the version
+  help [COMMAND]               print help, of a command when one is named
+
+Information:
+  -version   print the version and stop
+  -plugins   print the plugins and stop
+  -h, -help  print this
+
+Drop-in for node-cache (checked, without effect in this version):
+  -localip IPS                        addresses to take over
+  -setupinterface                     create and keep the interface (default true)
+  -interfacename NAME                 name of the interface (default nodelocaldns)
+  -setupiptables                      create and keep the iptables rules (default true)
+  -syncinterval TIME                  between checks of interface and rules, seconds (default 60)
+  -health-port PORT                   port of the health check, for the rules (default 8080)
+  -metrics-listen-address ADDRESS     metrics of the set-up (default 0.0.0.0:9353)
+  -prometheus-listen-address ADDRESS  metrics of the DNS server (default :9253)
+  -basecorefile FILE                  template of the Corefile (default /etc/coredns/Corefile.base)
+  -corefile FILE                      where the Corefile is written (default /etc/Corefile)
+  -kubednscm DIRECTORY                ConfigMap of kube-dns
+  -upstreamsvc SERVICE                Service of the cluster's DNS (default kube-dns)
+  -skipteardown                       leave interface and rules at exit
+  -reloadwithsignal                   reload by signal after the Corefile was written
+
+Examples:
+  nodens -conf /etc/coredns/Corefile -memory 128MiB
+  nodens check /etc/coredns/Corefile
+  nodens query example.org @169.254.20.10
+  nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
+
+Exit codes: 0 stopped or good, 1 failed or no answer, 2 usage or configuration`;
+
+const QUERY_HELP = `\
+Usage: nodens query NAME [TYPE] [@SERVER] [flags]
+
+Ask a DNS server, that of this machine when none is named.
+
+Flags:
+  -p, -port PORT  port of the server (default 53)
+  -x ADDRESS      ask for the name of an address (PTR)
+  -tcp            ask by TCP
+  -dnssec         ask for signatures too (DO)
+  -timeout TIME   give up after this, such as 2 or 500ms (default 5s)
+  -short          print the data of the answer only
+  -json           print the whole answer as JSON
+  -h, -help       print this`;
+
+test("runCommandLine() prints help that fits 100 columns, however it is asked for", async () => {
+  for (const args of [["-help"], ["--help"], ["-h"], ["help"], ["run", "-h"], ["help", "run"]]) {
+    assert.deepEqual(await run(...args), { code: 0, out: HELP, error: "" }, args.join(" "));
+  }
+  for (const args of [
+    ["help", "query"],
+    ["query", "-h"],
+    ["query", "--help"],
+  ]) {
+    assert.deepEqual(await run(...args), { code: 0, out: QUERY_HELP, error: "" }, args.join(" "));
+  }
+  for (const line of HELP.split("\n")) assert.ok(line.length <= 100, line);
+});
+
+test("runCommandLine() prints version and plugins", async () => {
+  for (const args of [["version"], ["-version"], ["--version"]]) {
+    const { code, out } = await run(...args);
+    assert.equal(code, 0);
+    assert.match(out, /^nodens [0-9]+\.[0-9]+\.[0-9]+\S* \([^ ]+, (Node|Deno) [^ ]+, linux-\w+\)$/);
+  }
+  for (const args of [["version", "-plugins"], ["-plugins"]]) {
+    const { out } = await run(...args);
+    assert.deepEqual(out.split("\n").slice(1), ["bind", "errors", "log", "cache", "forward"]);
+  }
+});
+
+test("runCommandLine() says in one line what is wrong with the usage, with exit code 2", async () => {
+  await checkUsage(["chek"], 'Unknown command "chek": did you mean "check"?');
+  await checkUsage(["Corefile"], 'Unknown command "Corefile": see nodens help');
+  await checkUsage(["help", "me"], 'Unknown command "me": see nodens help');
+  await checkUsage(["-cnf", "x"], 'Unknown flag "-cnf": did you mean "-conf"?');
+  await checkUsage(["-quiet", "x"], 'Unexpected "x": a Corefile is named with -conf FILE');
+  await checkUsage(["check", "-jsno"], 'Unknown flag "-jsno": did you mean "-json"?');
+  await checkUsage(
+    ["check", "a", "b"],
+    "Cannot run check: too many arguments for 'check'. Expected 1 argument but got 2",
+  );
+  await checkUsage(["query"], "Missing name to ask for: expected NAME [TYPE] [@SERVER]");
+  await checkUsage(
+    ["query", "a", "TPYE"],
+    'Unknown type "TPYE": expected a type such as A, AAAA, SRV or TYPE65',
+  );
+  await checkUsage(["query", "a", "CNMAE"], 'Unknown type "CNMAE": did you mean "CNAME"?');
+  await checkUsage(["query", "a..b"], 'Cannot ask for "a..b": expected no empty label');
+  await checkUsage(["query", "a", "A", "b"], 'Unexpected "b": expected NAME [TYPE] [@SERVER]');
+  await checkUsage(
+    ["query", "a", "@192.0.2.1:x"],
+    'Cannot read server "@192.0.2.1:x": expected @ADDRESS or @ADDRESS:PORT',
+  );
+  await checkUsage(
+    ["query", "-x", "a"],
+    'Cannot read value of "-x": expected an IP address, got "a"',
+  );
+  await checkUsage(
+    ["query", "a", "-timeout", "soon"],
+    'Cannot read value of "-timeout": expected seconds or a duration up to 1h, such as 2 or 500ms, got "soon"',
+  );
+});

@@ -1,0 +1,162 @@
+/** Flags of `nodens run`: ours, those of CoreDNS, and all of node-cache. */
+
+import * as read from "./flag_values.ts";
+import { type Flag, type ParsedFlags, spell } from "./go_flags.ts";
+import type { RunOptions } from "./options.ts";
+
+const START = "Start";
+const NODE_CACHE = "Drop-in for node-cache (checked, without effect in this version)";
+const INFORMATION = "Information";
+
+const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
+
+/** Help shows flags in this order. */
+export const RUN_FLAGS: readonly Flag[] = [
+  {
+    name: "conf",
+    value: "FILE",
+    description: "Corefile to serve",
+    shownDefault: "./Corefile",
+    group: START,
+    read: (text) => text,
+  },
+  {
+    name: "dns.port",
+    aliases: ["p"],
+    value: "PORT",
+    description: "port of server blocks that name none",
+    shownDefault: "53",
+    group: START,
+    read: read.readPort,
+  },
+  {
+    name: "memory",
+    value: "SIZE",
+    description: "memory for cached answers: 64MiB, 64M, 1g or bytes",
+    shownDefault: "64MiB",
+    group: START,
+    read: read.readMemory,
+  },
+  {
+    name: "workers",
+    value: "COUNT",
+    description: "threads that answer queries; auto is one per core",
+    shownDefault: "1",
+    group: START,
+    read: read.readWorkers,
+  },
+  {
+    name: "pidfile",
+    value: "FILE",
+    description: "write the process id here once queries are answered",
+    group: START,
+    read: read.readText,
+  },
+  { name: "quiet", value: null, description: "print nothing at start", group: START },
+  {
+    name: "version",
+    value: null,
+    description: "print the version and stop",
+    group: INFORMATION,
+  },
+  { name: "plugins", value: null, description: "print the plugins and stop", group: INFORMATION },
+  { name: "help", aliases: ["h"], value: null, description: "print this", group: INFORMATION },
+  ...nodeCacheFlags(),
+];
+
+function nodeCacheFlags(): Flag[] {
+  const ignored = { group: NODE_CACHE, ignored: true };
+  const flag = (name: string, value: string, shownDefault: string, description: string) => ({
+    ...{ name, value, description, shownDefault, ...ignored },
+  });
+  const on = (name: string, description: string): Flag => ({
+    ...{ name, value: null, description, shownDefault: "true", ...ignored },
+  });
+  const off = (name: string, description: string): Flag => ({
+    ...{ name, value: null, description, ...ignored },
+  });
+  return [
+    {
+      ...{ name: "localip", value: "IPS", description: "addresses to take over", ...ignored },
+      read: read.readAddresses,
+    },
+    on("setupinterface", "create and keep the interface"),
+    {
+      ...flag("interfacename", "NAME", "nodelocaldns", "name of the interface"),
+      read: read.readInterfaceName,
+    },
+    on("setupiptables", "create and keep the iptables rules"),
+    {
+      ...flag("syncinterval", "TIME", "60", "between checks of interface and rules, seconds"),
+      read: read.readSyncInterval,
+    },
+    {
+      ...flag("health-port", "PORT", "8080", "port of the health check, for the rules"),
+      read: read.readPort,
+    },
+    {
+      ...flag("metrics-listen-address", "ADDRESS", "0.0.0.0:9353", "metrics of the set-up"),
+      read: read.readListenAddress,
+    },
+    {
+      ...flag("prometheus-listen-address", "ADDRESS", ":9253", "metrics of the DNS server"),
+      read: read.readListenAddress,
+    },
+    {
+      ...flag("basecorefile", "FILE", "/etc/coredns/Corefile.base", "template of the Corefile"),
+      read: read.readText,
+    },
+    {
+      ...flag("corefile", "FILE", "/etc/Corefile", "where the Corefile is written"),
+      read: read.readText,
+    },
+    {
+      ...{
+        name: "kubednscm",
+        value: "DIRECTORY",
+        description: "ConfigMap of kube-dns",
+        ...ignored,
+      },
+      read: (text: string) => text,
+    },
+    {
+      ...flag("upstreamsvc", "SERVICE", "kube-dns", "Service of the cluster's DNS"),
+      read: read.readText,
+    },
+    off("skipteardown", "leave interface and rules at exit"),
+    off("reloadwithsignal", "reload by signal after the Corefile was written"),
+  ];
+}
+
+/** Options of the server from flags that were parsed with `RUN_FLAGS`. */
+export function readRunOptions({ values }: ParsedFlags): RunOptions {
+  // Each flag's `read` gives the type that is asked for here.
+  const get = <Value>(name: string, fallback: Value) => (values.get(name) ?? fallback) as Value;
+  const confFile = get("conf", "");
+  const ignored = RUN_FLAGS.filter((flag) => flag.ignored === true && values.has(flag.name));
+  return {
+    confFile: confFile === "" ? null : confFile,
+    dnsPort: get("dns.port", 53),
+    memoryBytes: get("memory", DEFAULT_MEMORY_BYTES),
+    workers: get<"auto" | number>("workers", 1),
+    quiet: get("quiet", false),
+    pidFile: get<string | null>("pidfile", null),
+    nodeCache: {
+      localIps: get<readonly string[]>("localip", []),
+      setupInterface: get("setupinterface", true),
+      interfaceName: get("interfacename", "nodelocaldns"),
+      syncIntervalMs: get("syncinterval", 60_000),
+      metricsListenAddress: get("metrics-listen-address", "0.0.0.0:9353"),
+      prometheusListenAddress: get("prometheus-listen-address", ":9253"),
+      setupIptables: get("setupiptables", true),
+      baseCorefile: get("basecorefile", "/etc/coredns/Corefile.base"),
+      corefile: get("corefile", "/etc/Corefile"),
+      kubeDnsConfigMap: get("kubednscm", ""),
+      upstreamService: get("upstreamsvc", "kube-dns"),
+      healthPort: get("health-port", 8080),
+      skipTeardown: get("skipteardown", false),
+      reloadWithSignal: get("reloadwithsignal", false),
+    },
+    ignoredFlags: ignored.map((flag) => spell(flag.name)),
+  };
+}

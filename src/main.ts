@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+/**
+ * The process entry: words in, exit code out. All else is behind it.
+ *
+ * - `src/cli/command_line.ts` decides which command the words mean.
+ * - `src/agent/run.ts` is the server: configuration, workers, stop.
+ *
+ * Nothing is imported here that starting the server does not need.
+ */
+
+import { runCommandLine } from "./cli/command_line.ts";
+
+// Not `await`: the executable's bundle is CommonJS, which has none at its top level.
+runCommandLine(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
