@@ -1,13 +1,13 @@
 /**
  * Bundles the two entries of nodens with esbuild: the process and its data-plane worker.
  *
- * Both become CommonJS: a worker started from a string is always CommonJS, and dns-packet and
- * commander are, so that no `require` has to be made up for them.
+ * The process becomes a module, so that it can wait at top level; the worker CommonJS, because one
+ * that is started from a string always is.
  */
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 
 /** The repository's root folder. */
 export const ROOT = join(import.meta.dirname, "..");
@@ -20,18 +20,38 @@ export interface Bundles {
   readonly dataMain: string;
 }
 
+/** dns-packet and commander are CommonJS and ask for Node's modules by `require`. */
+const REQUIRE_IN_MODULE =
+  'import { createRequire as requireOf } from "node:module"; const require = requireOf("/nodens");';
+
 /** Writes both bundles to `folder`. */
 export async function bundle(folder: string): Promise<Bundles> {
-  const entries = { main: "src/main.ts", data_main: "src/data_main.ts" };
+  const bundles = { main: join(folder, "main.mjs"), dataMain: join(folder, "data_main.cjs") };
+  const settings = sharedSettings();
   await build({
+    ...settings,
+    entryPoints: ["src/main.ts"],
+    outfile: bundles.main,
+    format: "esm",
+    banner: { js: REQUIRE_IN_MODULE },
+  });
+  await build({
+    ...settings,
+    entryPoints: ["src/data_main.ts"],
+    outfile: bundles.dataMain,
+    format: "cjs",
+    // Only read where the program runs from source.
+    define: { ...settings.define, "import.meta.url": JSON.stringify("file:///nodens") },
+  });
+  return bundles;
+}
+
+function sharedSettings(): BuildOptions {
+  return {
     absWorkingDir: ROOT,
-    entryPoints: entries,
-    outdir: folder,
-    outExtension: { ".js": ".cjs" },
     bundle: true,
     platform: "node",
     target: "node26",
-    format: "cjs",
     // ASCII only (the default): V8 then keeps the code in one byte a character.
     legalComments: "none",
     logLevel: "warning",
@@ -41,13 +61,8 @@ export async function bundle(folder: string): Promise<Bundles> {
     // Lines and names stay as they are, so that a stack trace says where.
     minifyWhitespace: false,
     minifyIdentifiers: false,
-    define: {
-      NODENS_COMMIT: JSON.stringify(commit()),
-      // Only read where the program runs from source.
-      "import.meta.url": JSON.stringify("file:///nodens"),
-    },
-  });
-  return { main: join(folder, "main.cjs"), dataMain: join(folder, "data_main.cjs") };
+    define: { NODENS_COMMIT: JSON.stringify(commit()) },
+  };
 }
 
 /** The commit to bake in: `NODENS_COMMIT`, else what git says, else `unknown`. */

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     join(work, "sea.json"),
     JSON.stringify({
       main: bundles.main,
-      mainFormat: "commonjs",
+      mainFormat: "module",
       executable: runtime,
       output: assembled,
       disableExperimentalSEAWarning: true,

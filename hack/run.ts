@@ -135,7 +135,7 @@ async function main(): Promise<number> {
       return wrongCount === 0 ? 0 : 1;
     }
     say(`\nAsk it yourself, for example:`);
-    say(`  dist/nodens query example.org MX @127.0.0.1:${port}`);
+    say(`  dist/nodens query example.org MX @127.0.0.1 -p ${port}`);
     say(`  dig -p ${port} @127.0.0.1 www.example.org`);
     say(`\nCtrl-C stops it.`);
     await interrupted;
@@ -195,7 +195,8 @@ function describe(reply: Reply): string[] {
         return `TXT ${text.slice(0, 2)} ${text.length} bytes`;
       }
       default:
-        return `${record.type} ${"data" in record ? String(record.data) : ""}`;
+        // Names may come in the letters of the question: compression points into it.
+        return `${record.type} ${"data" in record ? String(record.data).toLowerCase() : ""}`;
     }
   });
   return lines.sort();
@@ -203,7 +204,7 @@ function describe(reply: Reply): string[] {
 
 /** The same by our own command. */
 async function showQuery(port: number): Promise<void> {
-  const parameters = ["query", "www.example.org", "A", `@127.0.0.1:${port}`];
+  const parameters = ["query", "www.example.org", "A", "@127.0.0.1", "-p", String(port)];
   say(`\n$ dist/nodens ${parameters.join(" ")}`);
   const { stdout, stderr } = await runNodens(parameters);
   say((stdout + stderr).trimEnd());
