@@ -2,16 +2,17 @@
 /**
  * The index: from a key's hash to where its entry is.
  *
- * Every key may be in one of two buckets. A bucket is one cache line of 8 slots, so a lookup touches
- * one or two:
+ * Every key may be in one of two buckets. A bucket is one cache line of 8 slots, so a lookup
+ * touches one or two:
  *
  *   word   0 … 7    key hashes; they mean nothing where the location is 0
  *   word   8 … 15   locations: generation << 30 | uses << 28 | number of the entry's first unit
  *
  * A *slot* is the number of its location's word. It stays when the entry is moved; it changes only
- * when a full bucket hands an entry over to its other one. `uses` counts hits up to 3 and is all that eviction knows about them. The
- * generation changes with every write of the slot: a reader can tell the same place from the same
- * bytes. A location is written by whoever holds the lock; only `uses` is also raised by readers.
+ * when a full bucket hands an entry over to its other one. `uses` counts hits up to 3 and is all
+ * that eviction knows about them. The generation changes with every write of the slot: a reader can
+ * tell the same place from the same bytes. A location is written by whoever holds the lock; only
+ * `uses` is also raised by readers.
  */
 import { ENTRY_EXPIRES_AT, ENTRY_HASH } from "./entry.ts";
 import { BUCKET_SLOTS, BUCKET_WORDS } from "./memory.ts";

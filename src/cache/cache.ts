@@ -79,7 +79,9 @@ export class Cache extends CacheReader {
     return cacheMemory(budgetBytes);
   }
 
-  /** @throws {TypeError | RangeError} for memory that is not a cache's, or a worker out of range. */
+  /**
+   * @throws {TypeError | RangeError} for memory that is not a cache's, or a worker out of range.
+   */
   constructor(buffer: SharedArrayBuffer, options: CacheOptions) {
     super(buffer, options.shared);
     this.#shared = options.shared;
@@ -108,8 +110,8 @@ export class Cache extends CacheReader {
   /**
    * Sets the capacities of views; a view that is not named keeps its own.
    *
-   * @returns false when there is more to do, because another thread held the lock or so many entries
-   * are above the new capacity: call again.
+   * @returns false when there is more to do, because another thread held the lock or so many
+   * entries are above the new capacity: call again.
    */
   setViews(views: readonly ViewCapacity[], nowSec: number): boolean {
     for (let i = 0; i < views.length; i++) assertView(views[i].view);

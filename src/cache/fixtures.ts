@@ -1,7 +1,8 @@
 /**
  * The one place in which the tests of this folder make names and entry images.
  *
- * All options that a test sets are meaningful for it; everything else has a value that does not matter.
+ * All options that a test sets are meaningful for it; everything else has a value that does not
+ * matter.
  */
 import { buildEntry, ENTRY_HEADER_BYTES, IMAGE_BYTES_MAX, KIND_SUCCESS } from "./entry.ts";
 import { Decision } from "./policy.ts";

@@ -1,6 +1,7 @@
 // Hot path.
 /**
- * For each view and class, the list of its entries by age, for capacities and for forgetting a view.
+ * For each view and class, the list of its entries by age, for capacities and for forgetting a
+ * view.
  *
  * A view has two lists: successes, and denials, which hold SERVFAIL too, as in CoreDNS. The list is
  * threaded through the entries themselves (ENTRY_OLDER, ENTRY_NEWER), so it is exact: no reference

@@ -4,10 +4,10 @@
  *
  *   word LOCK: 0 is free, else worker << 24 | how often it was taken, modulo 2^24
  *
- * It is held for a few microseconds. Who does not get it within a short spin gives up: the answer is
- * then given but not stored. A word that has not changed for LOCK_STALE_SEC means that its holder
- * died with it; whoever sees that takes the lock over and is told, because the memory behind it may
- * be half-written.
+ * It is held for a few microseconds. Who does not get it within a short spin gives up: the answer
+ * is then given but not stored. A word that has not changed for LOCK_STALE_SEC means that its
+ * holder died with it; whoever sees that takes the lock over and is told, because the memory behind
+ * it may be half-written.
  */
 import { BUSY_COUNT, LOCK } from "./memory.ts";
 

@@ -8,8 +8,8 @@
  *   small ring  9 %     entries on probation, in order of arrival
  *   main ring   82 %    entries that proved themselves
  *
- * The map is written once by `cacheMemory()` and read by every `CacheMemory`, in any thread. No part
- * ever grows: an empty cache and a full one take the same budget.
+ * The map is written once by `cacheMemory()` and read by every `CacheMemory`, in any thread. No
+ * part ever grows: an empty cache and a full one take the same budget.
  */
 import { UNIT_BYTES } from "./entry.ts";
 

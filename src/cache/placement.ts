@@ -102,7 +102,10 @@ export class Placement {
     this.#observe(COUNT_STORED, at);
   }
 
-  /** Writes a new answer over the one of `slot`, which has the same key and class and is large enough. */
+  /**
+   * Writes a new answer over the one of `slot`, which has the same key and class and is large
+   * enough.
+   */
   overwrite(image: Int32Array, from: number, slot: number): void {
     const words = this.#words;
     const location = words[slot];
@@ -132,7 +135,10 @@ export class Placement {
     killEntry(words, at);
   }
 
-  /** Copies the entry at word `at` to `unit`, which is below it or far from it, and points `slot` there. */
+  /**
+   * Copies the entry at word `at` to `unit`, which is below it or far from it, and points `slot`
+   * there.
+   */
   move(slot: number, at: number, unit: number, units: number, uses: number): void {
     const words = this.#words;
     const target = unit << 2;
@@ -153,8 +159,8 @@ export class Placement {
     const count = this.#memory.bucketCount;
     const empty = emptySlot(words, at, count, hash);
     if (empty !== NO_SLOT) return empty;
-    // Both full, as happens to one store in 20 when the index is full to 5/6: make room as in cuckoo
-    // hashing, but one step only.
+    // Both full, as happens to one store in 20 when the index is full to 5/6: make room as in
+    // cuckoo hashing, but one step only.
     for (let i = 0; i < 2 * BUCKET_SLOTS; i++) {
       const slot = slotAt(at, count, hash, i);
       const other = otherSlot(words, at, count, slot);
@@ -207,8 +213,8 @@ export class Placement {
   }
 
   /**
-   * Every entry that is stored, expires or is evicted passes here, once, with the entry at word `at`
-   * still whole: the place for whoever wants to follow what is in the cache.
+   * Every entry that is stored, expires or is evicted passes here, once, with the entry at word
+   * `at` still whole: the place for whoever wants to follow what is in the cache.
    */
   #observe(moment: number, _at: number): void {
     this.#memory.counters[moment]++;

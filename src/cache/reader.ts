@@ -3,9 +3,9 @@
  * The reading half of the cache: finds an answer without a lock, whatever writers do meanwhile.
  *
  * A reader calls `find()`, copies the bytes it wants straight out of `bytes`, `words` and `view`,
- * and then asks `isStill()` whether they were whole. Until then they may be those of another answer,
- * or of half of two: lengths and offsets that `find()` gave stay within the memory, but a TTL offset
- * read from the list must be compared with the length of the message before it is used.
+ * and then asks `isStill()` whether they were whole. Until then they may be those of another
+ * answer, or of half of two: lengths and offsets that `find()` gave stay within the memory, but a
+ * TTL offset read from the list must be compared with the length of the message before it is used.
  *
  * Why this needs no lock (shared mode). A writer clears the slot of an entry before it writes over
  * the entry's bytes, and sets it last, with another generation and sequence. A reader that saw one
@@ -117,7 +117,8 @@ export class CacheReader {
     const sizes = words[at + ENTRY_SIZES];
     const ttlCount = words[at + ENTRY_COUNTS] & 0xffff;
     const messageLength = sizes >>> 16;
-    // Only another thread's half-written entry can be so; nobody must read beyond the memory for it.
+    // Only another thread's half-written entry can be so; nobody must read beyond the memory for
+    // it.
     if (this.#shared && !this.#isPlausible(at, sizes & 0xffff, messageLength, ttlCount)) {
       return NOT_CACHED;
     }

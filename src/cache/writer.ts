@@ -3,16 +3,17 @@
  * Decides where a new entry goes and which ones leave for it: S3-FIFO over bytes.
  *
  * A new entry goes to the small ring. At its tail, one that was hit at least twice is copied to the
- * main ring, any other leaves and only its fingerprint is remembered: if it is asked for again soon,
- * it goes straight to the main ring. At the tail of the main ring, one that was hit since it last
- * passed there is copied to the head with one hit less, any other leaves. So names that are asked
- * for once pass through a tenth of the memory.
+ * main ring, any other leaves and only its fingerprint is remembered: if it is asked for again
+ * soon, it goes straight to the main ring. At the tail of the main ring, one that was hit since it
+ * last passed there is copied to the head with one hit less, any other leaves. So names that are
+ * asked for once pass through a tenth of the memory.
  *
- * DNS adds that entries die by themselves, in the middle of a ring. What is expired leaves at a tail
- * whatever its hits. While much of what leaves there is expired, nothing else does: the living go
- * round, the ring is cleaned like a log, and newcomers get the room without proving themselves. A
- * newcomer also gets the place of an entry without hits that has less than half of its time to live.
- * (hit_ratio_test.ts; without this, LRU was better when entries lived as long as LRU keeps them.)
+ * DNS adds that entries die by themselves, in the middle of a ring. What is expired leaves at a
+ * tail whatever its hits. While much of what leaves there is expired, nothing else does: the living
+ * go round, the ring is cleaned like a log, and newcomers get the room without proving themselves.
+ * A newcomer also gets the place of an entry without hits that has less than half of its time to
+ * live. (hit_ratio_test.ts; without this, LRU was better when entries lived as long as LRU keeps
+ * them.)
  */
 import { UNITS_MASK, USES_MASK, USES_ONE } from "./buckets.ts";
 import { ENTRY_HASH, entryKind, entryUnits, entryWords, KIND_DEAD, unitsOfWords } from "./entry.ts";
@@ -150,7 +151,9 @@ export class Writer {
     }
   }
 
-  /** Removes one entry of `list`, which has some: the oldest that is expired or was not hit lately. */
+  /**
+   * Removes one entry of `list`, which has some: the oldest that is expired or was not hit lately.
+   */
   #trimList(list: number): void {
     const words = this.#words;
     const placement = this.#placement;
