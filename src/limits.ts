@@ -15,7 +15,9 @@ export const TCP_MESSAGE_BYTES_MAX = 65_535;
 export const UDP_BATCH = 64;
 /** Full batches that one listener may hand in before the others have their turn. */
 export const UDP_BATCHES_PER_TURN_MAX = 4;
-/** Receive buffer of a listener: room for about 0.3 s of a flood while the worker is descheduled. */
+/**
+ * Receive buffer of a listener: room for about 0.3 s of a flood while the worker is descheduled.
+ */
 export const UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** Distinct questions that wait for an upstream. */
@@ -27,7 +29,9 @@ export const ATTEMPTS_MAX = 4;
 /** First try is given up, and the next one made, after this at the earliest and at the latest. */
 export const ATTEMPT_TIMEOUT_MS_MIN = 400;
 export const ATTEMPT_TIMEOUT_MS_MAX = 1600;
-/** Clients' resolvers give up after 5 s (resolv.conf(5)): the answer, even SERVFAIL, comes before. */
+/**
+ * Clients' resolvers give up after 5 s (resolv.conf(5)): the answer, even SERVFAIL, comes before.
+ */
 export const QUESTION_DEADLINE_MS = 4200;
 /** A question that no upstream answered is not asked again for this long (RFC 9520 §3.2). */
 export const FAILURE_CACHE_MS_MIN = 1000;
@@ -52,6 +56,10 @@ export const TCP_CHANNELS_MAX = 64;
 /** Queries not yet taken by the kernel, per upstream TCP connection. */
 export const TCP_CHANNEL_SEND_BYTES = 32 * 1024;
 export const TCP_CONNECT_TIMEOUT_MS = 1500;
+/** With this many in flight on one connection, a second one is opened beside it. */
+export const TCP_CHANNEL_BUSY_COUNT = 32;
+/** A connection is replaced at this age, so that traffic follows when a Service gets new pods. */
+export const TCP_CHANNEL_AGE_MS_MAX = 60_000;
 
 /** Client TCP connections in all, and from one address. */
 export const TCP_CLIENTS_MAX = 1024;
@@ -68,6 +76,10 @@ export const TCP_OUTPUT_BLOCKS = 64;
 
 /** No system call sleeps longer, so that a worker can always be told to stop. */
 export const SLEEP_MS_MAX = 100;
+/** When told to stop, a worker goes on for this long while clients wait for answers. */
+export const STOP_GRACE_MS = 1000;
+/** Records for the log that wait for the control plane, per worker; a power of two. */
+export const LOG_RING_BYTES = 256 * 1024;
 /** Resolution of all time-outs of pending questions. */
 export const TIMER_TICK_MS = 10;
 export const TIMER_WHEEL_SIZE = 512;

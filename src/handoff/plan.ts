@@ -7,7 +7,10 @@
 
 /** One UDP and TCP address to listen on, and which zones are answered there. */
 export interface ListenerPlan {
-  /** Textual address without brackets or scope: `127.0.0.1`, `::1`, or the wildcards `0.0.0.0`, `::`. */
+  /**
+   * Textual address without brackets or scope: `127.0.0.1`, `::1`, or the wildcards `0.0.0.0`,
+   * `::`.
+   */
   readonly address: string;
   readonly port: number;
   /** Longest match wins. A name that matches none is answered REFUSED. */
@@ -28,7 +31,10 @@ export interface ViewPlan {
   /** All zones of the block, normalised. */
   readonly zones: readonly string[];
   readonly cache: CachePlan | null;
-  /** In the order of the Corefile; the first whose `from` holds the name and `except` does not, is used. */
+  /**
+   * In the order of the Corefile; the first whose `from` holds the name and `except` does not, is
+   * used.
+   */
   readonly forwards: readonly ForwardPlan[];
   readonly errors: boolean;
   readonly log: readonly LogPlan[];

@@ -1,9 +1,10 @@
 // Hot path.
 /**
- * Finds numbered things by a 32-bit hash: open addressing, linear probing, removal by shifting back.
+ * Finds numbered things by a 32-bit hash: open addressing, linear probing, removal by shifting
+ * back.
  *
- * Holds values 0 and up; what a value means, and whether two equal hashes are the same thing, is the
- * caller's business: walk with `first` and `next` and compare.
+ * Holds values 0 and up; what a value means, and whether two equal hashes are the same thing, is
+ * the caller's business: walk with `first` and `next` and compare.
  *
  *   hashes: [ h3 |  . | h7 | h7' | ... ]   values: [ 12 | -1 | 4 | 9 | ... ]   -1 is empty
  */

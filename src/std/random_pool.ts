@@ -1,5 +1,7 @@
 // Hot path.
-/** Unpredictable numbers, drawn from a cryptographic source by the pageful so that one costs little. */
+/**
+ * Unpredictable numbers, drawn from a cryptographic source by the pageful so that one costs little.
+ */
 
 const POOL_WORDS = 1024;
 

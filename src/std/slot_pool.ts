@@ -3,8 +3,8 @@
  * A fixed number of slots, taken and given back in constant time.
  *
  * Free slots are a stack, so a lightly used pool touches few pages of the columns that it indexes.
- * Every slot has a generation that changes when it is given back: whoever keeps a slot number beside
- * its generation can tell that the slot has been reused.
+ * Every slot has a generation that changes when it is given back: whoever keeps a slot number
+ * beside its generation can tell that the slot has been reused.
  */
 
 export const NO_SLOT = -1;

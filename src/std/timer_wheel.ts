@@ -73,8 +73,8 @@ export class TimerWheel {
   }
 
   /**
-   * The number of one timer that is due at `nowMs`, which is then no longer set, or -1. Call until -1;
-   * setting and cancelling timers between calls is allowed.
+   * The number of one timer that is due at `nowMs`, which is then no longer set, or -1. Call until
+   * -1; setting and cancelling timers between calls is allowed.
    */
   expire(nowMs: number): number {
     const nowTick = Math.floor(nowMs / this.tickMs);

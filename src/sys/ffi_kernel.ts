@@ -15,7 +15,9 @@ const EFD_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 export interface NativeLibrary {
   readonly functions: NativeFunctions;
-  /** The calling thread's errno, as memory: a load and no call, so nothing can change it between. */
+  /**
+   * The calling thread's errno, as memory: a load and no call, so nothing can change it between.
+   */
   readonly errno: Int32Array;
   readonly slab: Slab;
   readonly nullPointer: unknown;
@@ -25,15 +27,19 @@ export interface NativeLibrary {
 /**
  * Wraps `library`. Each thread needs its own, because `errno` belongs to a thread.
  *
+ * @param originMs what `monotonicMs` counts from, as a `performance.timeOrigin`: the same in all
+ * threads of a process.
  * @throws {Error} when the layout of `epoll_event` is not that of this machine.
  */
-export function createFfiKernel(library: NativeLibrary): Kernel {
+export function createFfiKernel(library: NativeLibrary, originMs: number): Kernel {
   const { functions: native, errno, slab, nullPointer } = library;
+  // A thread's performance.now() starts at 0 with the thread; entries in the cache outlive threads.
+  const sinceOriginMs = performance.timeOrigin - originMs;
   const answer = (result: number): number => (result >= 0 ? result : -errno[0]!);
   const kernel: Kernel = {
     slab,
     pointer: (offset) => library.pointer(offset),
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => performance.now() + sinceOriginMs,
     wallMs: () => Date.now(),
     randomBytes: (target) => void randomFillSync(target),
     poll: (descriptors, count, timeoutMs) => answer(native.poll(descriptors, count, timeoutMs)),

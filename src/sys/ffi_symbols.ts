@@ -33,7 +33,8 @@ export const SYMBOLS = {
 export type SymbolName = keyof typeof SYMBOLS;
 
 /** A loaded function: integers and pointers in, an integer out. */
-// biome-ignore lint/suspicious/noExplicitAny: the runtimes' pointer types differ; Kernel is the typed face.
+// biome-ignore lint/suspicious/noExplicitAny: the runtimes' pointer types differ; Kernel is the
+// typed face.
 export type NativeFunction = (...parameters: any[]) => number;
 
 /** All functions of `SYMBOLS`, loaded. */

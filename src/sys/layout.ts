@@ -61,7 +61,10 @@ export const POLLFD_REVENTS = 6;
 export const IOVEC_BYTES = 16;
 export const IOVEC_LENGTH = 8;
 
-/** struct msghdr { name*, socklen_t namelen, iov*, size_t iovlen, control*, size_t controllen, int flags } */
+/**
+ * struct msghdr { name*, socklen_t namelen, iov*, size_t iovlen, control*, size_t controllen, int
+ * flags }
+ */
 export const MSGHDR_BYTES = 56;
 export const MSGHDR_NAME = 0;
 export const MSGHDR_NAMELEN = 8;

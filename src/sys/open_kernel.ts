@@ -10,10 +10,13 @@ import { runtimeName } from "./runtime.ts";
  * Opens the system-call border for the calling thread, with a slab of `slabBytes` bytes of its own.
  * Pages of the slab cost memory only once touched.
  *
+ * @param originMs what the clock counts from; threads that share a cache share it. Default: this
+ * thread's own start.
+ *
  * @throws {Error} when the runtime has no FFI or the machine's struct layouts are not known.
  */
-export function openKernel(slabBytes: number): Kernel {
+export function openKernel(slabBytes: number, originMs = performance.timeOrigin): Kernel {
   const library =
     runtimeName() === "deno" ? loadDenoLibrary(slabBytes) : loadNodeLibrary(slabBytes);
-  return createFfiKernel(library);
+  return createFfiKernel(library, originMs);
 }

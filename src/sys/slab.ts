@@ -3,8 +3,8 @@
  * The one piece of memory that the kernel may read and write: buffers, message headers, addresses.
  *
  * A buffer whose raw address stands in an `iovec` must stay reachable from JavaScript for ever, or
- * the kernel writes into freed memory. So everything of that kind is carved, once and at start, from
- * one slab that lives as long as its owner; there is no way to give a piece back.
+ * the kernel writes into freed memory. So everything of that kind is carved, once and at start,
+ * from one slab that lives as long as its owner; there is no way to give a piece back.
  */
 
 export class Slab {

@@ -31,7 +31,9 @@ import {
 } from "./layout.ts";
 import { familyOf, readPort, SOCKADDR_BYTES_MAX, writeSockaddr } from "./sockaddr.ts";
 
-/** Ports for sockets towards upstreams: above the reserved ones, all equally likely (RFC 6056 §3.2). */
+/**
+ * Ports for sockets towards upstreams: above the reserved ones, all equally likely (RFC 6056 §3.2).
+ */
 const PORT_MIN = 1024;
 const PORT_COUNT = 65_536 - PORT_MIN;
 const PORT_TRIES_MAX = 16;
@@ -64,8 +66,8 @@ export class Sockets {
   /**
    * A bound, non-blocking UDP socket for clients; port 0 lets the kernel choose.
    *
-   * @param pktinfo ask for each packet's destination address: needed on a wildcard address, where an
-   * answer has to come from the address that was asked.
+   * @param pktinfo ask for each packet's destination address: needed on a wildcard address, where
+   * an answer has to come from the address that was asked.
    * @throws {SysError} EADDRINUSE, EACCES, EADDRNOTAVAIL …
    */
   listenUdp(address: string, port: number, receiveBufferBytes: number, pktinfo: boolean): number {
@@ -101,7 +103,8 @@ export class Sockets {
   /**
    * A UDP socket connected to an upstream from a port chosen by `randomBelow`.
    *
-   * Connected, so that the kernel drops what others send (RFC 5452 §4.2) and tells us of ICMP errors.
+   * Connected, so that the kernel drops what others send (RFC 5452 §4.2) and tells us of ICMP
+   * errors.
    * @returns the descriptor, or a negated error number.
    */
   connectUdp(address: string, port: number, randomBelow: (count: number) => number): number {

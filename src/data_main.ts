@@ -1,0 +1,19 @@
+/** Entry of a data-plane worker. It serves until it is told to stop; its event loop never runs. */
+
+import { parentPort, workerData } from "node:worker_threads";
+import type { WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
+import { PLANE_SLAB_BYTES } from "./server/plane.ts";
+import { serve } from "./server/serve.ts";
+import { openKernel } from "./sys/open_kernel.ts";
+
+const start = workerData as WorkerStart;
+const say = (message: WorkerMessage) => parentPort?.postMessage(message);
+
+try {
+  serve(start, openKernel(PLANE_SLAB_BYTES, start.originMs), (ports) => {
+    say({ kind: "ready", ports });
+  });
+  say({ kind: "stopped" });
+} catch (error) {
+  say({ kind: "failed", message: (error as Error).message });
+}

@@ -1,0 +1,24 @@
+/** What a data-plane worker is started with, and what it says back. */
+
+import type { Plan } from "./plan.ts";
+
+export interface WorkerStart {
+  /** 1-based; unique among the workers that share a cache. */
+  readonly worker: number;
+  readonly workerCount: number;
+  readonly plan: Plan;
+  readonly cacheMemory: SharedArrayBuffer;
+  readonly countersMemory: SharedArrayBuffer;
+  readonly controlMemory: SharedArrayBuffer;
+  readonly ringMemory: SharedArrayBuffer;
+  /** `performance.timeOrigin` of the control plane: all clocks count from it. */
+  readonly originMs: number;
+  readonly hashSeed: number;
+}
+
+export type WorkerMessage =
+  /** All sockets are open; `ports` are those of the listeners of the plan. */
+  | { readonly kind: "ready"; readonly ports: readonly number[] }
+  /** It cannot start; the text is a whole sentence without its full stop. */
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "stopped" };

@@ -1,0 +1,64 @@
+/** Takes the workers' records and prints them: a few system calls for many lines. */
+
+import process from "node:process";
+import type { Plan } from "../handoff/plan.ts";
+import { RECORD_ERROR, RECORD_KIND, RECORD_VIEW } from "../handoff/records.ts";
+import { RingReader } from "../handoff/ring.ts";
+import { errorLine, queryLines } from "./query_line.ts";
+
+const DRAIN_MS = 100;
+/** A record that finds the ring full is lost; that this happens is said at most this often. */
+const DROP_NOTICE_MS = 10_000;
+
+export class LogDrain {
+  readonly #plan: Plan;
+  readonly #readers: readonly RingReader[];
+  #timer: NodeJS.Timeout | null = null;
+  #noticedDrops = 0;
+  #nextNoticeMs = 0;
+
+  constructor(plan: Plan, rings: readonly SharedArrayBuffer[]) {
+    this.#plan = plan;
+    this.#readers = rings.map((memory) => new RingReader(memory));
+  }
+
+  /** Drains from now on, if there is any server block that logs. */
+  start(): void {
+    if (this.#plan.views.every((view) => !view.errors && view.log.length === 0)) return;
+    this.#timer = setInterval(() => this.drain(), DRAIN_MS);
+  }
+
+  /** Prints what is left and ends. */
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.drain();
+  }
+
+  /** Prints all records that are there. */
+  drain(): void {
+    const lines: string[] = [];
+    for (const reader of this.#readers) {
+      for (let record = reader.read(); record !== null; record = reader.read()) {
+        lines.push(...this.#linesOf(record));
+      }
+    }
+    this.#addNotice(lines);
+    if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
+  }
+
+  #linesOf(record: Uint8Array): string[] {
+    if (record[RECORD_KIND] === RECORD_ERROR) return [errorLine(record)];
+    const number = new DataView(record.buffer).getUint16(RECORD_VIEW, true);
+    const view = this.#plan.views[number];
+    return view === undefined ? [] : queryLines(record, view);
+  }
+
+  #addNotice(lines: string[]): void {
+    const drops = this.#readers.reduce((sum, reader) => sum + reader.droppedCount, 0);
+    if (drops === this.#noticedDrops || performance.now() < this.#nextNoticeMs) return;
+    lines.push(`[WARNING] log: ${drops - this.#noticedDrops} lines were dropped under load`);
+    this.#noticedDrops = drops;
+    this.#nextNoticeMs = performance.now() + DROP_NOTICE_MS;
+  }
+}

@@ -1,0 +1,6 @@
+/** What handling a query comes to, where it is not the length of an answer. */
+
+/** Nothing is to be sent, now or later. */
+export const NO_ANSWER = 0;
+/** The client is among the waiters of a pending question. */
+export const ANSWER_LATER = -1;

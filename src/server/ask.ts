@@ -1,0 +1,201 @@
+// Hot path.
+/**
+ * Asks upstreams: the next attempt of a pending question, when, where and how.
+ *
+ * An attempt that stays without a reply is not given up when the next one is made; whichever reply
+ * comes first counts. After ATTEMPTS_MAX attempts the question waits for its deadline.
+ */
+
+import {
+  VARIANT_CHECKING_DISABLED,
+  VARIANT_DNSSEC_OK,
+  VARIANT_NO_RECURSION,
+} from "../cache/entry.ts";
+import { COUNTER } from "../handoff/counters.ts";
+import { REASON_TIMEOUT, REASON_UNREACHABLE } from "../handoff/records.ts";
+import { ATTEMPTS_MAX, QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
+import { NO_ATTEMPT } from "../upstream/pending.ts";
+import { NO_UPSTREAM } from "../upstream/route.ts";
+import { writeQuery } from "../wire/answer.ts";
+import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
+import { endAttempt, noteFailure } from "./attempts.ts";
+import { finishFailed } from "./finish.ts";
+import type { Plane } from "./plane.ts";
+
+/** Draws of an id that no query in flight on the channel has; one nearly always does. */
+const ID_TRIES_MAX = 64;
+const NO_ID = -1;
+
+/** Makes the next attempt for `slot`, or lets it fail when there is nobody left to ask. */
+export function ask(plane: Plane, slot: number): void {
+  const { pending } = plane;
+  while (pending.attemptCounts[slot]! < ATTEMPTS_MAX) {
+    const route = plane.routes[pending.routes[slot]!]!;
+    const position = route.choose(pending.triedBits[slot]!);
+    if (position === NO_UPSTREAM) break;
+    pending.triedBits[slot]! |= 1 << position;
+    const upstream = route.upstreams[position]!;
+    const attemptsBefore = pending.attemptCounts[slot]!;
+    const overTcp = route.plan.forceTcp || pending.overTcp[slot] === 1;
+    if (send(plane, slot, upstream, overTcp)) {
+      const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
+      setTimer(plane, slot, plane.nowMs + waitMs);
+      return;
+    }
+    // No socket to be had: counts as an attempt, so that this loop ends.
+    pending.attemptCounts[slot] = attemptsBefore + 1;
+    noteFailure(plane, upstream);
+  }
+  // Earlier attempts may still be answered until the deadline; with none under way there is no
+  // hope.
+  if (hasOpenAttempt(plane, slot)) setTimer(plane, slot, deadlineMs(plane, slot));
+  else finishFailed(plane, slot, REASON_UNREACHABLE);
+}
+
+/** The timer of `slot` is due: next attempt, or the end. */
+export function handleTimeout(plane: Plane, slot: number): void {
+  const { pending, counters } = plane;
+  if (plane.nowMs >= deadlineMs(plane, slot)) {
+    finishFailed(plane, slot, REASON_TIMEOUT);
+    return;
+  }
+  const last = slot * ATTEMPTS_MAX + pending.attemptCounts[slot]! - 1;
+  counters[COUNTER.upstreamTimeouts]! += 1;
+  if (pending.attemptKeys[last] !== NO_ATTEMPT) {
+    noteFailure(plane, pending.attemptUpstreams[last]!);
+  }
+  ask(plane, slot);
+}
+
+/** An attempt has failed for good: its channel is gone, or it was answered with an error. */
+export function askAgain(plane: Plane, slot: number): void {
+  plane.counters[COUNTER.upstreamFailovers]! += 1;
+  if (plane.nowMs >= deadlineMs(plane, slot)) finishFailed(plane, slot, REASON_TIMEOUT);
+  else ask(plane, slot);
+}
+
+/** Asks the same upstream once more, in another way: by TCP, or without EDNS. */
+export function askSame(plane: Plane, slot: number, upstream: number): void {
+  const { pending } = plane;
+  const count = pending.attemptCounts[slot]!;
+  // The attempt that was answered so is over: the last place may be taken again.
+  if (count === ATTEMPTS_MAX) {
+    if (pending.attemptKeys[slot * ATTEMPTS_MAX + count - 1] !== NO_ATTEMPT) return;
+    pending.attemptCounts[slot] = count - 1;
+  }
+  const attemptsBefore = pending.attemptCounts[slot]!;
+  const route = plane.routes[pending.routes[slot]!]!;
+  if (send(plane, slot, upstream, route.plan.forceTcp || pending.overTcp[slot] === 1)) {
+    const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
+    setTimer(plane, slot, plane.nowMs + waitMs);
+  } else {
+    ask(plane, slot);
+  }
+}
+
+/** Sends a health probe (`. NS` unless configured) to an upstream that has failed. */
+export function probe(plane: Plane, upstream: number): void {
+  const { pending } = plane;
+  const known = plane.upstreams[upstream]!;
+  endAttempt(plane, pending.probeOf(upstream));
+  const channel = chooseChannel(plane, upstream, known.settings.forceTcp);
+  if (channel === NO_CHANNEL) return;
+  const id = freeId(plane, channel);
+  if (id === NO_ID) return;
+  const offset = plane.probeOffsets[upstream]!;
+  const lengthBytes = plane.probeLengths[upstream]!;
+  const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
+  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0)) return;
+  pending.beginProbe(upstream, channel, id);
+  plane.channels.inFlightCounts[channel]! += 1;
+}
+
+function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): boolean {
+  const { pending, waiters, channels } = plane;
+  const channel = chooseChannel(plane, upstream, overTcp);
+  if (channel === NO_CHANNEL) return false;
+  const id = freeId(plane, channel);
+  if (id === NO_ID) return false;
+  const waiter = pending.firstWaiters[slot]!;
+  const question = waiters.questionOffset(waiter);
+  const lengthBytes = waiters.questionBytes(waiter);
+  const variant = pending.variants[slot]!;
+  // AD asks for AD (RFC 6840 §5.7); the rest is as the clients of this question want it.
+  const flags =
+    FLAG_AD |
+    ((variant & VARIANT_NO_RECURSION) === 0 ? FLAG_RD : 0) |
+    ((variant & VARIANT_CHECKING_DISABLED) === 0 ? 0 : FLAG_CD);
+  const dnssecOk = (variant & VARIANT_DNSSEC_OK) === 0 ? 0 : 1;
+  if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk)) return false;
+  pending.beginAttempt(slot, channel, id, upstream, plane.nowMs);
+  channels.inFlightCounts[channel]! += 1;
+  plane.counters[COUNTER.upstreamQueries]! += 1;
+  return true;
+}
+
+function chooseChannel(plane: Plane, upstream: number, overTcp: boolean): number {
+  const known = plane.upstreams[upstream]!;
+  if (overTcp) return plane.tcpChannels.choose(upstream, known, plane.nowMs);
+  return plane.udpChannels.choose(upstream, known, plane.turn, plane.nowMs);
+}
+
+/** Puts a query with this question into what `channel` sends at the end of the turn. */
+function writeTo(
+  plane: Plane,
+  channel: number,
+  upstream: number,
+  id: number,
+  question: number,
+  lengthBytes: number,
+  flags: number,
+  dnssecOk: number,
+): boolean {
+  const { channels } = plane;
+  const withOpt = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1 ? 1 : 0;
+  const overTcp = channels.kinds[channel] === CHANNEL_TCP;
+  const batch = plane.upstreamBatches[upstream]!;
+  const target = overTcp ? plane.queryScratch : batch.buffer(channels.fds[channel]!);
+  const length = writeQuery(
+    plane.words,
+    plane.view,
+    target,
+    id,
+    question,
+    lengthBytes,
+    flags,
+    dnssecOk,
+    UDP_ANSWER_BYTES_MAX,
+    withOpt,
+  );
+  if (overTcp) {
+    if (!plane.tcpChannels.append(channel, target, length)) return false;
+  } else {
+    batch.commit(length, 0, 0, 0, 0);
+  }
+  channels.queryCounts[channel]! += 1;
+  return true;
+}
+
+function freeId(plane: Plane, channel: number): number {
+  for (let tries = 0; tries < ID_TRIES_MAX; tries++) {
+    const id = plane.random.uint16();
+    if (!plane.pending.hasAttempt(channel, id)) return id;
+  }
+  return NO_ID;
+}
+
+function hasOpenAttempt(plane: Plane, slot: number): boolean {
+  for (let number = 0; number < ATTEMPTS_MAX; number++) {
+    if (plane.pending.attemptKeys[slot * ATTEMPTS_MAX + number] !== NO_ATTEMPT) return true;
+  }
+  return false;
+}
+
+function deadlineMs(plane: Plane, slot: number): number {
+  return plane.pending.startedMs[slot]! + QUESTION_DEADLINE_MS;
+}
+
+function setTimer(plane: Plane, slot: number, atMs: number): void {
+  plane.pending.timers.set(slot, Math.min(atMs, deadlineMs(plane, slot)));
+}

@@ -1,0 +1,107 @@
+// Hot path.
+/** What happens on sockets towards upstreams: replies, errors, connections made and lost. */
+
+import { COUNTER } from "../handoff/counters.ts";
+import { ATTEMPTS_MAX, UDP_BATCH } from "../limits.ts";
+import { EAGAIN } from "../sys/errno.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../sys/layout.ts";
+import { NO_CHANNEL } from "../upstream/channels.ts";
+import { NO_ATTEMPT } from "../upstream/pending.ts";
+import { TCP_OVER, TCP_READ } from "../upstream/tcp_channels.ts";
+import { askAgain } from "./ask.ts";
+import { endAttempt, noteFailure } from "./attempts.ts";
+import { handleReply } from "./handle_reply.ts";
+import type { Plane } from "./plane.ts";
+
+/** Reads replies from a UDP socket, or the error that ICMP left there. */
+export function handleUdpChannel(plane: Plane, channel: number, generation: number): void {
+  const { channels, received } = plane;
+  if (!isCurrent(plane, channel, generation)) return;
+  const count = received.receive(channels.fds[channel]!, channels.inFlightCounts[channel]! > 1);
+  if (count < 0) {
+    if (count !== -EAGAIN) handleLoss(plane, channel);
+    return;
+  }
+  for (let row = 0; row < Math.min(count, UDP_BATCH); row++) {
+    handleReply(plane, channel, received.bufferOffset(row), received.lengthBytes(row));
+    // The last reply may have been what a retiring channel was waiting for.
+    if (!isCurrent(plane, channel, generation)) return;
+  }
+}
+
+/** Reads replies from a TCP connection, goes on sending, or notices its end. */
+export function handleTcpChannel(
+  plane: Plane,
+  channel: number,
+  generation: number,
+  events: number,
+): void {
+  const { tcpChannels } = plane;
+  if (!isCurrent(plane, channel, generation)) return;
+  if ((events & (EPOLLOUT | EPOLLERR)) !== 0 && tcpChannels.handleWritable(channel) === TCP_OVER) {
+    handleTcpEnd(plane, channel, true);
+    return;
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) === 0) return;
+  const code = tcpChannels.handleReadable(channel);
+  if (code === TCP_OVER) {
+    handleTcpEnd(plane, channel, false);
+    return;
+  }
+  if (code !== TCP_READ) return;
+  for (;;) {
+    const length = tcpChannels.nextMessage(channel);
+    if (length === 0) return;
+    handleReply(plane, channel, tcpChannels.messageOffset, length);
+    if (!isCurrent(plane, channel, generation)) return;
+  }
+}
+
+/** Once a second: closes what is idle or old, gives up connections that are not made. */
+export function sweepChannels(plane: Plane): void {
+  plane.udpChannels.sweep(plane.nowMs);
+  for (;;) {
+    const channel = plane.tcpChannels.overdue(plane.upstreams, plane.nowMs);
+    if (channel === NO_CHANNEL) return;
+    handleTcpEnd(plane, channel, !plane.tcpChannels.isConnected(channel));
+  }
+}
+
+/** The port is closed or the host is gone: nothing asked by this socket will be answered. */
+function handleLoss(plane: Plane, channel: number): void {
+  plane.counters[COUNTER.upstreamErrors]! += 1;
+  noteFailure(plane, plane.channels.upstreams[channel]!);
+  plane.udpChannels.retire(channel);
+  failAttempts(plane, channel);
+}
+
+/**
+ * @param isFailure false when a connection that worked was closed by the other side, as servers do
+ * with idle ones: what was in flight is asked again and nobody is to blame.
+ */
+function handleTcpEnd(plane: Plane, channel: number, isFailure: boolean): void {
+  if (isFailure) {
+    plane.counters[COUNTER.upstreamErrors]! += 1;
+    noteFailure(plane, plane.channels.upstreams[channel]!);
+  }
+  plane.tcpChannels.retire(channel);
+  failAttempts(plane, channel);
+}
+
+/** Ends every attempt on `channel` and asks again where the question still waits. */
+function failAttempts(plane: Plane, channel: number): void {
+  const { pending, channels } = plane;
+  const { attemptKeys } = pending;
+  for (let attempt = 0; attempt < attemptKeys.length; attempt++) {
+    if (attemptKeys[attempt] === NO_ATTEMPT || attemptKeys[attempt]! >> 16 !== channel) continue;
+    // The channel closes with its last attempt; its number may be another's right after.
+    const isLast = channels.inFlightCounts[channel] === 1;
+    endAttempt(plane, attempt);
+    if (pending.probedUpstream(attempt) < 0) askAgain(plane, Math.floor(attempt / ATTEMPTS_MAX));
+    if (isLast) return;
+  }
+}
+
+function isCurrent(plane: Plane, channel: number, generation: number): boolean {
+  return plane.channels.isOpen(channel) && plane.channels.generation(channel) === generation;
+}

@@ -1,0 +1,23 @@
+// Hot path.
+/** Who asked, and how the answer gets back: filled by the transport, borrowed by everyone else. */
+
+export const TRANSPORT_UDP = 0;
+export const TRANSPORT_TCP = 1;
+
+export class Client {
+  /** TRANSPORT_UDP or TRANSPORT_TCP. */
+  transport = TRANSPORT_UDP;
+  /** Index of the listener that the query came in by. */
+  listener = 0;
+  /** The client's sockaddr in the slab. */
+  nameOffset = 0;
+  nameBytes = 0;
+  /** UDP: a control message with the address that was asked; 0 bytes on a socket of one address. */
+  controlOffset = 0;
+  controlBytes = 0;
+  /** Size of the query. */
+  queryBytes = 0;
+  /** TCP: the connection, and which use of its slot. */
+  connection = 0;
+  generation = 0;
+}

@@ -1,0 +1,156 @@
+// Hot path.
+/** The end of a pending question: every waiter is answered, in its own case, size and transport. */
+
+import {
+  buildEntry,
+  ENTRY_NAME_WORDS,
+  entryTtlsOffset,
+  KIND_DEAD,
+  KIND_SERVFAIL,
+} from "../cache/entry.ts";
+import { COUNTER } from "../handoff/counters.ts";
+import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { writeAnswer } from "../wire/answer.ts";
+import {
+  FLAG_QR,
+  FLAG_RA,
+  HEADER_BYTES,
+  HEADER_FLAGS,
+  HEADER_ID,
+  HEADER_NSCOUNT,
+  HEADER_QDCOUNT,
+  QUESTION_FIXED_BYTES,
+  RCODE_SERVFAIL,
+} from "../wire/constants.ts";
+import { endAttempt } from "./attempts.ts";
+import { TRANSPORT_UDP } from "./client.ts";
+import { deliverTcp } from "./deliver_tcp.ts";
+import { logAnswer, logFailure } from "./log_answer.ts";
+import type { Plane } from "./plane.ts";
+import type { View } from "./view.ts";
+import { NO_WAITER } from "./waiters.ts";
+
+/** One question, no records. */
+const ONE_QUESTION = 0x0001_0000;
+
+/** Answers all waiters of `slot` with the image in the scratch memory and forgets the question. */
+export function finishAnswered(plane: Plane, slot: number): void {
+  const { pending, waiters } = plane;
+  const view = plane.views[pending.views[slot]!]!;
+  let waiter = pending.firstWaiters[slot]!;
+  while (waiter !== NO_WAITER) {
+    const next = waiters.next[waiter]!;
+    answerWaiter(plane, view, waiter);
+    waiters.release(waiter);
+    waiter = next;
+  }
+  const first = slot * ATTEMPTS_MAX;
+  for (let number = 0; number < ATTEMPTS_MAX; number++) endAttempt(plane, first + number);
+  plane.routes[pending.routes[slot]!]!.inFlightCount -= 1;
+  pending.close(slot);
+}
+
+/**
+ * Nobody answered in time, or nobody could be asked: SERVFAIL for all, remembered for a while.
+ *
+ * @param reason REASON_TIMEOUT …, for the log.
+ */
+export function finishFailed(plane: Plane, slot: number, reason: number): void {
+  const { pending, scratch, counters } = plane;
+  const nameLength = pending.nameLengths[slot]!;
+  const message = scratch.messageOffset;
+  pending.copyName(slot, scratch.words, ENTRY_NAME_WORDS);
+  const question = message + HEADER_BYTES + nameLength;
+  scratch.view.setUint16(message + HEADER_ID, 0);
+  scratch.view.setUint16(message + HEADER_FLAGS, FLAG_QR | FLAG_RA | RCODE_SERVFAIL);
+  scratch.view.setUint32(message + HEADER_QDCOUNT, ONE_QUESTION);
+  scratch.view.setUint32(message + HEADER_NSCOUNT, 0);
+  scratch.view.setUint16(question, pending.types[slot]!);
+  scratch.view.setUint16(question + 2, pending.classes[slot]!);
+  scratch.messageLength = HEADER_BYTES + nameLength + QUESTION_FIXED_BYTES;
+  scratch.ttlCount = 0;
+  counters[COUNTER.answersServfail]! += 1;
+  const view = plane.views[pending.views[slot]!]!;
+  const waiter = pending.firstWaiters[slot]!;
+  if (waiter !== NO_WAITER) {
+    const { waiters } = plane;
+    logFailure(plane, view, waiters.questionOffset(waiter), waiters.questionBytes(waiter), reason);
+  }
+  const failureSec = pending.cached[slot] === 0 ? 0 : (view.policy?.failureSec ?? 0);
+  scratch.decision.kind = failureSec === 0 ? KIND_DEAD : KIND_SERVFAIL;
+  scratch.decision.lifetimeSec = failureSec;
+  storeScratch(plane, slot);
+  finishAnswered(plane, slot);
+}
+
+/**
+ * Makes the message in the scratch memory an entry image of the question of `slot`, and stores it if
+ * `decision` says so.
+ */
+export function storeScratch(plane: Plane, slot: number): void {
+  const { pending, scratch } = plane;
+  buildEntry(
+    scratch.words,
+    scratch.view,
+    0,
+    scratch.messageLength,
+    scratch.ttlOffsets,
+    scratch.ttlCount,
+    pending.nameHashes[slot]!,
+    pending.nameLengths[slot]!,
+    pending.types[slot]!,
+    pending.classes[slot]!,
+    pending.variants[slot]!,
+    pending.views[slot]!,
+    scratch.decision,
+    plane.nowSec,
+  );
+  if (scratch.decision.kind !== KIND_DEAD) plane.cache.store(scratch.words, 0, plane.nowSec);
+}
+
+function answerWaiter(plane: Plane, view: View, waiter: number): void {
+  const { query, client, answers } = plane;
+  plane.waiters.load(waiter, query, client);
+  if (client.transport === TRANSPORT_UDP) {
+    const target = answers.buffer(plane.listenerFds[client.listener]!);
+    const length = writeScratch(plane, target, udpLimit(query.udpSizeBytes));
+    const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
+    answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
+    logWaiter(plane, view, waiter, target, length);
+  } else {
+    const target = plane.tcpClients.scratchOffset;
+    const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
+    logWaiter(plane, view, waiter, target, length);
+    deliverTcp(plane, client.connection, client.generation, target, length);
+  }
+}
+
+function logWaiter(plane: Plane, view: View, waiter: number, target: number, length: number): void {
+  if (view.logClasses === 0) return;
+  logAnswer(plane, view, target, length, plane.waiters.startedMs[waiter]!);
+}
+
+/** What we send by UDP at most to a client that says it can take `udpSizeBytes`. */
+export function udpLimit(udpSizeBytes: number): number {
+  return udpSizeBytes < UDP_ANSWER_BYTES_MAX ? udpSizeBytes : UDP_ANSWER_BYTES_MAX;
+}
+
+function writeScratch(plane: Plane, target: number, limitBytes: number): number {
+  const { scratch } = plane;
+  const message = scratch.messageOffset;
+  return writeAnswer(
+    scratch.words,
+    scratch.view,
+    message,
+    scratch.messageLength,
+    // TTL offsets are read where the image has them; an image is always built before.
+    entryTtlsOffset(0, scratch.messageLength),
+    scratch.ttlCount,
+    0,
+    plane.words,
+    plane.view,
+    target,
+    limitBytes,
+    plane.query,
+  );
+}

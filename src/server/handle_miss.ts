@@ -1,0 +1,83 @@
+// Hot path.
+/**
+ * A query that the cache cannot answer: joins the question that is already on its way, or starts
+ * one.
+ */
+
+import { COUNTER } from "../handoff/counters.ts";
+import { REASON_NO_ROUTE, REASON_UNREACHABLE } from "../handoff/records.ts";
+import { NO_SLOT } from "../std/slot_pool.ts";
+import { writeError } from "../wire/answer.ts";
+import { RCODE_REFUSED, RCODE_SERVFAIL } from "../wire/constants.ts";
+import { ANSWER_LATER } from "./answer_codes.ts";
+import { ask } from "./ask.ts";
+import { finishFailed } from "./finish.ts";
+import { logFailure } from "./log_answer.ts";
+import type { Plane } from "./plane.ts";
+import type { View } from "./view.ts";
+import { NO_WAITER } from "./waiters.ts";
+
+/**
+ * Makes the client of `plane.query` wait for an upstream, or refuses it.
+ *
+ * Overload is met here (the tables have fixed sizes): what does not fit is answered SERVFAIL, so
+ * that its client turns to another server at once. `max_concurrent` answers REFUSED, as in CoreDNS.
+ *
+ * @param cached whether the answer is to be kept.
+ * @returns the length of an answer at `target`, or ANSWER_LATER.
+ */
+export function handleMiss(
+  plane: Plane,
+  view: View,
+  variant: number,
+  cached: boolean,
+  target: number,
+  limitBytes: number,
+): number {
+  const { pending, waiters, counters, query } = plane;
+  let slot = pending.find(query, view.id, variant);
+  const isNew = slot === NO_SLOT;
+  if (isNew) {
+    const route = view.routeFor(query);
+    if (route === null) {
+      logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
+      return refuse(plane, COUNTER.answersServfail, RCODE_SERVFAIL, target, limitBytes);
+    }
+    if (route.isFull()) {
+      return refuse(plane, COUNTER.shedConcurrent, RCODE_REFUSED, target, limitBytes);
+    }
+    slot = pending.open(query, view.id, variant, plane.nowMs);
+    if (slot === NO_SLOT) {
+      return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
+    }
+    pending.routes[slot] = route.number;
+    pending.cached[slot] = cached ? 1 : 0;
+    route.inFlightCount += 1;
+  }
+  const waiter = waiters.add(query, plane.client, plane.nowMs);
+  if (waiter === NO_WAITER) {
+    if (isNew) finishFailed(plane, slot, REASON_UNREACHABLE);
+    return refuse(plane, COUNTER.shedWaiters, RCODE_SERVFAIL, target, limitBytes);
+  }
+  if (isNew) {
+    pending.firstWaiters[slot] = waiter;
+    pending.lastWaiters[slot] = waiter;
+    ask(plane, slot);
+  } else {
+    counters[COUNTER.joined]! += 1;
+    waiters.next[pending.lastWaiters[slot]!] = waiter;
+    pending.lastWaiters[slot] = waiter;
+  }
+  return ANSWER_LATER;
+}
+
+function refuse(
+  plane: Plane,
+  counter: number,
+  rcode: number,
+  target: number,
+  limitBytes: number,
+): number {
+  plane.counters[counter]! += 1;
+  return writeError(plane.words, plane.view, target, limitBytes, plane.query, rcode);
+}

@@ -1,0 +1,171 @@
+// Hot path.
+/**
+ * What becomes of a query: refused, answered from the cache, or sent on its way upstream.
+ *
+ * The transports call `handleQuery` with the query in the slab and `plane.client` saying who asks;
+ * the answer, if there is one at once, stands at `target` afterwards.
+ */
+
+import {
+  entryExpiresAtSec,
+  entryMessageLength,
+  entryMessageOffset,
+  entryStoredAtSec,
+  entryTtlCount,
+  entryTtlsOffset,
+  VARIANT_CHECKING_DISABLED,
+  VARIANT_DNSSEC_OK,
+  VARIANT_NO_RECURSION,
+} from "../cache/entry.ts";
+import { COUNTER } from "../handoff/counters.ts";
+import { writeAnswer, writeError } from "../wire/answer.ts";
+import {
+  CLASS_IN,
+  RCODE_BADVERS,
+  RCODE_FORMERR,
+  RCODE_NOTIMP,
+  RCODE_REFUSED,
+  TYPE_AXFR,
+  TYPE_IXFR,
+} from "../wire/constants.ts";
+import {
+  QUERY_FORMAT,
+  QUERY_IS_REPLY,
+  QUERY_OK,
+  QUERY_OPCODE,
+  QUERY_SHORT,
+  QUERY_VERSION,
+  type Query,
+  readQuery,
+} from "../wire/query.ts";
+import { NO_ANSWER } from "./answer_codes.ts";
+import { TRANSPORT_UDP } from "./client.ts";
+import { handleMiss } from "./handle_miss.ts";
+import { logAnswer } from "./log_answer.ts";
+import type { Plane } from "./plane.ts";
+import { NO_VIEW, type ZoneRouter } from "./zone_router.ts";
+
+/**
+ * Handles the query of `length` bytes at `offset`.
+ *
+ * @param zones of the listener that it came in by.
+ * @param target where an answer may be written: 4-aligned, with room for `limitBytesMax`.
+ * @param limitBytesMax the most that the transport can carry; by UDP the client may take less.
+ * @returns the length of the answer, or NO_ANSWER, or ANSWER_LATER.
+ */
+export function handleQuery(
+  plane: Plane,
+  zones: ZoneRouter,
+  offset: number,
+  length: number,
+  target: number,
+  limitBytesMax: number,
+): number {
+  const query = plane.query;
+  plane.client.queryBytes = length;
+  const code = readQuery(plane.bytes, plane.view, offset, length, plane.hashSeed, query);
+  const limitBytes =
+    plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
+      ? query.udpSizeBytes
+      : limitBytesMax;
+  if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
+  const viewId = zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
+  if (viewId === NO_VIEW || query.class !== CLASS_IN || isTransfer(query.type)) {
+    // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
+    plane.counters[COUNTER.answersRefused]! += 1;
+    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+  }
+  const view = plane.views[viewId]!;
+  const variant = variantOf(query);
+  const { policy } = view;
+  const cached = policy !== null && view.caches(query);
+  if (cached) {
+    const answered = answerFromCache(plane, viewId, variant, policy.keepTtl, target, limitBytes);
+    if (answered !== NO_ANSWER) {
+      plane.counters[COUNTER.hits]! += 1;
+      if (view.logClasses !== 0) logAnswer(plane, view, target, answered, plane.nowMs);
+      return answered;
+    }
+  }
+  plane.counters[COUNTER.misses]! += 1;
+  return handleMiss(plane, view, variant, cached, target, limitBytes);
+}
+
+/** Bits of the cache key that come from the header and EDNS flags. */
+export function variantOf(query: Query): number {
+  return (
+    (query.dnssecOk === 0 ? 0 : VARIANT_DNSSEC_OK) |
+    (query.checkingDisabled === 0 ? 0 : VARIANT_CHECKING_DISABLED) |
+    (query.recursionDesired === 0 ? VARIANT_NO_RECURSION : 0)
+  );
+}
+
+/** Fast path: an answer that is in the cache and has not expired; NO_ANSWER otherwise. */
+function answerFromCache(
+  plane: Plane,
+  viewId: number,
+  variant: number,
+  keepTtl: boolean,
+  target: number,
+  limitBytes: number,
+): number {
+  const { cache, query } = plane;
+  const entry = cache.find(
+    query.name,
+    query.nameLength,
+    query.hash,
+    query.type,
+    query.class,
+    variant,
+    viewId,
+  );
+  if (entry === 0) return NO_ANSWER;
+  const at = entry >>> 2;
+  const words = cache.words;
+  if (entryExpiresAtSec(words, at) <= plane.nowSec) return NO_ANSWER;
+  const messageLength = entryMessageLength(words, at);
+  const answered = writeAnswer(
+    words,
+    cache.view,
+    entryMessageOffset(entry),
+    messageLength,
+    entryTtlsOffset(entry, messageLength),
+    entryTtlCount(words, at),
+    keepTtl ? 0 : plane.nowSec - entryStoredAtSec(words, at),
+    plane.words,
+    plane.view,
+    target,
+    limitBytes,
+    query,
+  );
+  // Another worker may have written over the entry while it was copied.
+  return cache.isStill(entry) ? answered : NO_ANSWER;
+}
+
+function isTransfer(type: number): boolean {
+  return type === TYPE_AXFR || type === TYPE_IXFR;
+}
+
+function rejectQuery(plane: Plane, code: number, target: number, limitBytes: number): number {
+  const { counters, words, view, query } = plane;
+  switch (code) {
+    case QUERY_SHORT:
+      counters[COUNTER.dropShort]! += 1;
+      return NO_ANSWER;
+    case QUERY_IS_REPLY:
+      // Answering an answer could go on for ever between two servers.
+      counters[COUNTER.dropReply]! += 1;
+      return NO_ANSWER;
+    case QUERY_OPCODE:
+      counters[COUNTER.answersNotimp]! += 1;
+      return writeError(words, view, target, limitBytes, query, RCODE_NOTIMP);
+    case QUERY_VERSION:
+      counters[COUNTER.answersBadvers]! += 1;
+      return writeError(words, view, target, limitBytes, query, RCODE_BADVERS);
+    case QUERY_FORMAT:
+      counters[COUNTER.answersFormerr]! += 1;
+      return writeError(words, view, target, limitBytes, query, RCODE_FORMERR);
+    default:
+      throw new RangeError("Cannot reject a query: unknown code");
+  }
+}

@@ -1,0 +1,183 @@
+// Hot path.
+/**
+ * The loop of a data-plane worker: wait, look at the clock once, serve what is ready, send.
+ *
+ *   poll ─┬─ a listener has datagrams ──── handle_query ─┬─ answers, one system call per batch
+ *         └─ the epoll set has events ─┬─ UDP reply ─────┤
+ *                                      ├─ TCP reply ─────┴─ handle_reply
+ *                                      └─ TCP clients
+ *   timers of pending questions → queries of this turn, one system call per upstream → once a
+ *   second: sweep
+ *
+ * `poll` watches the few busy sockets itself, because a call with three arguments is cheap on Node;
+ * all others are in one epoll set, which is one more descriptor to `poll`.
+ */
+
+import { COUNTER } from "../handoff/counters.ts";
+import { SLEEP_MS_MAX, TIMER_TICK_MS } from "../limits.ts";
+import type { Kernel, Pointer } from "../sys/kernel.ts";
+import {
+  EPOLL_EVENT_BYTES,
+  EPOLL_EVENT_DATA,
+  POLLFD_BYTES,
+  POLLFD_EVENTS,
+  POLLIN,
+} from "../sys/layout.ts";
+import { handleTimeout, probe } from "./ask.ts";
+import { handleTcpChannel, handleUdpChannel, sweepChannels } from "./channel_events.ts";
+import { acceptClients, closeAllTcp, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
+import { closeListeners, handleDatagrams, openListeners } from "./listeners.ts";
+import {
+  type Plane,
+  TAG_KIND_SHIFT,
+  TAG_NUMBER_MASK,
+  TAG_TCP_CHANNEL,
+  TAG_TCP_CLIENT,
+  TAG_TCP_LISTENER,
+  TAG_UDP_CHANNEL,
+} from "./plane.ts";
+
+const EVENTS_PER_TURN = 128;
+const SWEEP_MS = 1000;
+const PROBE_LOOK_MS = 100;
+
+export class Loop {
+  readonly plane: Plane;
+  readonly #kernel: Kernel;
+  readonly #polls: number;
+  readonly #pollsPointer: Pointer;
+  readonly #pollCount: number;
+  readonly #events: number;
+  readonly #eventsPointer: Pointer;
+  #nextSweepMs = 0;
+  #nextProbeLookMs = 0;
+
+  constructor(plane: Plane) {
+    const { kernel } = plane;
+    this.plane = plane;
+    this.#kernel = kernel;
+    this.#pollCount = 1 + plane.plan.listeners.length;
+    this.#polls = kernel.slab.carve(this.#pollCount * POLLFD_BYTES);
+    this.#pollsPointer = kernel.pointer(this.#polls);
+    this.#events = kernel.slab.carve(EVENTS_PER_TURN * EPOLL_EVENT_BYTES);
+    this.#eventsPointer = kernel.pointer(this.#events);
+  }
+
+  /** Opens the listeners. @returns their ports. @throws {SysError} when one cannot be had. */
+  open(): number[] {
+    const ports = openListeners(this.plane);
+    this.#watch(0, this.plane.epoll);
+    for (const [listener, fd] of this.plane.listenerFds.entries()) this.#watch(1 + listener, fd);
+    return ports;
+  }
+
+  /** One turn: waits for something to do, for SLEEP_MS_MAX at most, and does it. */
+  turn(): void {
+    const { plane } = this;
+    const waitMs = plane.pending.timers.count === 0 ? SLEEP_MS_MAX : TIMER_TICK_MS;
+    const ready = this.#kernel.poll(this.#pollsPointer, this.#pollCount, waitMs);
+    plane.nowMs = this.#kernel.monotonicMs();
+    plane.nowSec = Math.floor(plane.nowMs / 1000);
+    plane.turn += 1;
+    plane.counters[COUNTER.heartbeatMs] = plane.nowMs;
+    if (ready > 0) {
+      for (let poll = 1; poll < this.#pollCount; poll++) {
+        if (this.#isReady(poll)) handleDatagrams(plane, poll - 1);
+      }
+      if (this.#isReady(0)) this.#dispatchEvents();
+    }
+    this.#expireTimers();
+    this.#flush();
+    if (plane.nowMs >= this.#nextSweepMs) this.#sweep();
+  }
+
+  /** Closes every socket; what was asked is not answered any more. */
+  close(): void {
+    closeListeners(this.plane);
+    closeAllTcp(this.plane);
+    this.#kernel.close(this.plane.epoll);
+  }
+
+  #watch(poll: number, fd: number): void {
+    const { words } = this.plane;
+    const at = (this.#polls + poll * POLLFD_BYTES) >> 2;
+    words[at] = fd;
+    words[at + (POLLFD_EVENTS >> 2)] = POLLIN;
+  }
+
+  /** `events` and `revents` share a word; what happened is its upper half. */
+  #isReady(poll: number): boolean {
+    const at = (this.#polls + poll * POLLFD_BYTES + POLLFD_EVENTS) >> 2;
+    return this.plane.words[at]! >>> 16 !== 0;
+  }
+
+  #dispatchEvents(): void {
+    const { plane } = this;
+    const count = this.#kernel.epollWait(plane.epoll, this.#eventsPointer, EVENTS_PER_TURN, 0);
+    for (let index = 0; index < count; index++) {
+      const at = (this.#events + index * EPOLL_EVENT_BYTES) >> 2;
+      const tag = plane.words[at + (EPOLL_EVENT_DATA >> 2)]!;
+      const generation = plane.words[at + (EPOLL_EVENT_DATA >> 2) + 1]!;
+      this.#dispatch(tag, generation, plane.words[at]!);
+    }
+  }
+
+  #dispatch(tag: number, generation: number, events: number): void {
+    const { plane } = this;
+    const number = tag & TAG_NUMBER_MASK;
+    switch ((tag >> TAG_KIND_SHIFT) << TAG_KIND_SHIFT) {
+      case TAG_UDP_CHANNEL:
+        handleUdpChannel(plane, number, generation);
+        break;
+      case TAG_TCP_CHANNEL:
+        handleTcpChannel(plane, number, generation, events);
+        break;
+      case TAG_TCP_LISTENER:
+        acceptClients(plane, plane.listenerTcpFds[number]!, number);
+        break;
+      case TAG_TCP_CLIENT:
+        handleTcpEvent(plane, number, generation, events);
+        break;
+      default:
+        throw new RangeError("Cannot dispatch an event: unknown tag");
+    }
+  }
+
+  #expireTimers(): void {
+    const { plane } = this;
+    for (;;) {
+      const slot = plane.pending.timers.expire(plane.nowMs);
+      if (slot < 0) break;
+      handleTimeout(plane, slot);
+    }
+    if (plane.nowMs < this.#nextProbeLookMs) return;
+    this.#nextProbeLookMs = plane.nowMs + PROBE_LOOK_MS;
+    for (let upstream = 0; upstream < plane.upstreams.length; upstream++) {
+      if (plane.upstreams[upstream]!.isProbeDue(plane.nowMs)) probe(plane, upstream);
+    }
+  }
+
+  #flush(): void {
+    const { plane } = this;
+    plane.answers.flush();
+    flushTcp(plane);
+    for (let upstream = 0; upstream < plane.upstreamBatches.length; upstream++) {
+      plane.upstreamBatches[upstream]!.flush();
+    }
+    plane.tcpChannels.flush();
+  }
+
+  #sweep(): void {
+    const { plane } = this;
+    this.#nextSweepMs = plane.nowMs + SWEEP_MS;
+    sweepTcp(plane);
+    sweepChannels(plane);
+    const { counters } = plane;
+    counters[COUNTER.pending] = plane.pending.usedCount;
+    counters[COUNTER.waiters] = plane.waiters.usedCount;
+    counters[COUNTER.dropSend] = plane.answers.dropCount;
+    counters[COUNTER.turns] = plane.turn;
+    counters[COUNTER.upstreamSocketsOpened] =
+      plane.udpChannels.openedCount + plane.tcpChannels.openedCount;
+  }
+}

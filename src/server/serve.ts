@@ -1,0 +1,50 @@
+/** The life of a data-plane worker: open, serve, finish what is in flight, close. */
+
+import { Cache } from "../cache/cache.ts";
+import { isStopRequested } from "../handoff/control.ts";
+import { countersRow } from "../handoff/counters.ts";
+import { RingWriter } from "../handoff/ring.ts";
+import type { WorkerStart } from "../handoff/worker_start.ts";
+import { STOP_GRACE_MS } from "../limits.ts";
+import type { Kernel } from "../sys/kernel.ts";
+import { Loop } from "./loop.ts";
+import { Plane } from "./plane.ts";
+
+/** The cache counts workers from 1, counters from 0. */
+const FIRST_WORKER = 1;
+
+/** Makes the state of a worker. */
+export function createPlane(start: WorkerStart, kernel: Kernel): Plane {
+  return new Plane({
+    kernel,
+    plan: start.plan,
+    cache: new Cache(start.cacheMemory, {
+      shared: start.workerCount > 1,
+      worker: start.worker,
+    }),
+    counters: countersRow(start.countersMemory, start.worker - FIRST_WORKER),
+    hashSeed: start.hashSeed,
+    ring: new RingWriter(start.ringMemory),
+  });
+}
+
+/**
+ * Serves until the control plane asks to stop.
+ *
+ * @param onReady called with the ports once all sockets are open.
+ * @throws {SysError} when a socket cannot be had.
+ */
+export function serve(
+  start: WorkerStart,
+  kernel: Kernel,
+  onReady: (ports: readonly number[]) => void,
+): void {
+  const control = new Int32Array(start.controlMemory);
+  const loop = new Loop(createPlane(start, kernel));
+  onReady(loop.open());
+  while (!isStopRequested(control)) loop.turn();
+  const { plane } = loop;
+  const deadlineMs = kernel.monotonicMs() + STOP_GRACE_MS;
+  while (plane.pending.usedCount > 0 && kernel.monotonicMs() < deadlineMs) loop.turn();
+  loop.close();
+}

@@ -1,0 +1,50 @@
+// Hot path.
+/** One server block at run time: is it cached, and which way do its misses go. */
+
+import { CachePolicy } from "../cache/policy.ts";
+import type { ViewPlan } from "../handoff/plan.ts";
+import type { Route } from "../upstream/route.ts";
+import { isBelow, nameToWire } from "../wire/name.ts";
+import type { Query } from "../wire/query.ts";
+
+export class View {
+  readonly id: number;
+  readonly plan: ViewPlan;
+  /** What is kept and how long; null when nothing is. */
+  readonly policy: CachePolicy | null;
+  /** Log classes that any of its `log` lines asks for; 0 when it logs nothing. */
+  readonly logClasses: number;
+  readonly #routes: readonly Route[];
+  readonly #cachedZones: readonly Uint8Array[];
+  readonly #cachesAll: boolean;
+
+  constructor(id: number, plan: ViewPlan, routes: readonly Route[]) {
+    this.id = id;
+    this.plan = plan;
+    this.policy = plan.cache === null ? null : new CachePolicy(plan.cache);
+    this.logClasses = plan.log.reduce((classes, log) => classes | log.classes, 0);
+    this.#routes = routes;
+    const cached = plan.cache?.zones ?? [];
+    this.#cachedZones = cached.map((zone) => nameToWire(zone));
+    this.#cachesAll =
+      cached.includes(".") ||
+      (cached.length > 0 && plan.zones.every((zone) => cached.includes(zone)));
+  }
+
+  /** Whether answers to this query are looked up and kept. */
+  caches(query: Query): boolean {
+    if (this.#cachesAll) return true;
+    for (let index = 0; index < this.#cachedZones.length; index++) {
+      if (isBelow(this.#cachedZones[index]!, query.nameBytes, query.nameLength)) return true;
+    }
+    return false;
+  }
+
+  /** The first `forward` that takes the query's name, or null. */
+  routeFor(query: Query): Route | null {
+    for (let index = 0; index < this.#routes.length; index++) {
+      if (this.#routes[index]!.takes(query)) return this.#routes[index]!;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Starts data-plane workers, wherever their code is: an asset of the single executable, or the file
+ * `data_main.ts` beside this source.
+ */
+
+import process from "node:process";
+import { Worker } from "node:worker_threads";
+import type { WorkerStart } from "../handoff/worker_start.ts";
+
+/** Name of the asset in the executable, see build/sea.ts. */
+const WORKER_ASSET = "data_main.js";
+
+/**
+ * A worker allocates next to nothing after its start; this is for a leak to show, not to live with.
+ */
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+
+/** Starts one worker. It says `WorkerMessage`s. */
+export function startWorker(start: WorkerStart): Worker {
+  const code = embeddedCode();
+  const settings = { workerData: start, resourceLimits: WORKER_LIMITS };
+  if (code !== null) return new Worker(code, { ...settings, eval: true });
+  return new Worker(new URL("../data_main.ts", import.meta.url), settings);
+}
+
+function embeddedCode(): string | null {
+  const sea = process.getBuiltinModule("node:sea");
+  return sea?.isSea() === true ? sea.getAsset(WORKER_ASSET, "utf8") : null;
+}

@@ -1,0 +1,115 @@
+// Hot path.
+/** One `forward` of a server block: which of its upstreams is asked next. */
+
+import {
+  type ForwardPlan,
+  POLICY_RANDOM,
+  POLICY_ROUND_ROBIN,
+  POLICY_SEQUENTIAL,
+} from "../handoff/plan.ts";
+import type { RandomPool } from "../std/random_pool.ts";
+import { isBelow, nameToWire } from "../wire/name.ts";
+import type { Query } from "../wire/query.ts";
+import type { Upstream } from "./upstream.ts";
+
+export const NO_UPSTREAM = -1;
+
+export class Route {
+  /** Among all routes of the data plane. */
+  readonly number: number;
+  readonly plan: ForwardPlan;
+  /** Index of each upstream in the data plane's list. */
+  readonly upstreams: Int16Array;
+  /** Questions in flight by this route. */
+  inFlightCount = 0;
+  readonly #known: readonly Upstream[];
+  readonly #random: RandomPool;
+  readonly #from: Uint8Array;
+  readonly #except: readonly Uint8Array[];
+  readonly #failoverBits: number;
+  #turn = 0;
+
+  /** @param known all upstreams of the data plane; `upstreams` are indices into it. */
+  constructor(
+    number: number,
+    plan: ForwardPlan,
+    upstreams: readonly number[],
+    known: readonly Upstream[],
+    random: RandomPool,
+  ) {
+    this.number = number;
+    this.plan = plan;
+    this.upstreams = Int16Array.from(upstreams);
+    this.#known = known;
+    this.#random = random;
+    this.#from = nameToWire(plan.from);
+    this.#except = plan.except.map((zone) => nameToWire(zone));
+    this.#failoverBits = plan.failoverRcodes.reduce((bits, rcode) => bits | (1 << rcode), 0);
+  }
+
+  /** Whether the query's name is in `from` and in none of `except`. */
+  takes(query: Query): boolean {
+    if (!isBelow(this.#from, query.nameBytes, query.nameLength)) return false;
+    for (let index = 0; index < this.#except.length; index++) {
+      if (isBelow(this.#except[index]!, query.nameBytes, query.nameLength)) return false;
+    }
+    return true;
+  }
+
+  isFull(): boolean {
+    return this.plan.maxConcurrent !== 0 && this.inFlightCount >= this.plan.maxConcurrent;
+  }
+
+  /** Whether `failover` names this rcode. */
+  failsOverOn(rcode: number): boolean {
+    return rcode < 32 && ((this.#failoverBits >>> rcode) & 1) === 1;
+  }
+
+  /** Whether an upstream that is up has not been tried. */
+  hasFresh(triedBits: number): boolean {
+    for (let position = 0; position < this.upstreams.length; position++) {
+      const upstream = this.#known[this.upstreams[position]!]!;
+      if (((triedBits >>> position) & 1) === 0 && !upstream.isDown) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Position, in `upstreams`, of the one to ask next: by policy, first among those that are up and
+   * not yet tried for this question, then among those not yet tried, then among all.
+   *
+   * @param triedBits bit i is set when position i was tried.
+   * @returns NO_UPSTREAM when all are down and the route is to fail fast.
+   */
+  choose(triedBits: number): number {
+    const count = this.upstreams.length;
+    const start = count === 1 ? 0 : this.#start(count);
+    let untried = NO_UPSTREAM;
+    let up = NO_UPSTREAM;
+    for (let step = 0; step < count; step++) {
+      const position = (start + step) % count;
+      const isUp = !this.#known[this.upstreams[position]!]!.isDown;
+      const isFresh = ((triedBits >>> position) & 1) === 0;
+      if (isUp && isFresh) return position;
+      if (isFresh && untried === NO_UPSTREAM) untried = position;
+      if (isUp && up === NO_UPSTREAM) up = position;
+    }
+    if (up !== NO_UPSTREAM) return up;
+    if (this.plan.failfastAllUnhealthy) return NO_UPSTREAM;
+    return untried === NO_UPSTREAM ? start : untried;
+  }
+
+  #start(count: number): number {
+    switch (this.plan.policy) {
+      case POLICY_RANDOM:
+        return this.#random.below(count);
+      case POLICY_ROUND_ROBIN:
+        this.#turn = (this.#turn + 1) % count;
+        return this.#turn;
+      case POLICY_SEQUENTIAL:
+        return 0;
+      default:
+        throw new RangeError("Cannot choose an upstream: unknown policy");
+    }
+  }
+}
