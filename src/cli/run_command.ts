@@ -1,6 +1,6 @@
 /** `nodens` and `nodens run`: starts the server and waits for its end. */
 
-import type { RunAgent, RunOptions } from "./options.ts";
+import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Resolves with the exit code. The server is loaded here, so that no other command pays for it. */

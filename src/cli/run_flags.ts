@@ -1,8 +1,8 @@
 /** Flags of `nodens run`: ours, those of CoreDNS, and all of node-cache. */
 
+import type { RunOptions } from "../config/run_options.ts";
 import * as read from "./flag_values.ts";
 import { type Flag, type ParsedFlags, spell } from "./go_flags.ts";
-import type { RunOptions } from "./options.ts";
 
 const START = "Start";
 const NODE_CACHE = "Drop-in for node-cache (checked, without effect in this version)";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RunOptions } from "../config/run_options.ts";
 import { parseFlags } from "./go_flags.ts";
-import type { RunOptions } from "./options.ts";
 import { RUN_FLAGS, readRunOptions } from "./run_flags.ts";
 
 const MIB = 1024 * 1024;

@@ -19,7 +19,9 @@ export interface SetupOptions {
   readonly interfaces?: readonly InterfaceAddresses[];
 }
 
-/** Reads `directives` as the body of a server block. Settings without errors must fit the schema. */
+/**
+ * Reads `directives` as the body of a server block. Settings without errors must fit the schema.
+ */
 export function readSetup<Settings>(
   setup: PluginSetup<Settings>,
   directives: string,

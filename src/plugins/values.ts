@@ -15,7 +15,9 @@ export function wholeNumber(
   return z.int({ error }).check(z.gte(min, { error }), z.lte(max, { error }));
 }
 
-/** Milliseconds from `minMs` to `maxMs`; `expected` describes them as a duration with an example. */
+/**
+ * Milliseconds from `minMs` to `maxMs`; `expected` describes them as a duration with an example.
+ */
 export function durationMs(
   minMs: number,
   expected: string,

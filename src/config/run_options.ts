@@ -1,0 +1,47 @@
+/** What the command line asks the server for, checked and with all defaults filled in. */
+
+/**
+ * Options of the server. Made by `readRunOptions` (flags.ts), used by `runAgent` (agent/run.ts).
+ */
+export interface RunOptions {
+  /** Path of the Corefile; `null` is `./Corefile`; `stdin` is standard input. */
+  readonly confFile: string | null;
+  /** Port of server blocks that name none; 0 lets the kernel choose. Default 53. */
+  readonly dnsPort: number;
+  /** Budget of the cache, bytes. Default 64 MiB. */
+  readonly memoryBytes: number;
+  /** Data-plane threads; `auto` is one per core. Default 1. */
+  readonly workers: "auto" | number;
+  /** Nothing is printed at start. */
+  readonly quiet: boolean;
+  /** Where the process id is written once queries are answered; `null` is nowhere. */
+  readonly pidFile: string | null;
+  /** Flags of node-cache; see `ignoredFlags` for those that do nothing yet. */
+  readonly nodeCache: NodeCacheOptions;
+  /** Flags that were given, as written in help, and have no effect in this version. */
+  readonly ignoredFlags: readonly string[];
+}
+
+/** Flags that node-cache has beside CoreDNS' own, with its defaults. */
+export interface NodeCacheOptions {
+  /** Addresses to take over, canonical; both families may stand side by side. */
+  readonly localIps: readonly string[];
+  readonly setupInterface: boolean;
+  readonly interfaceName: string;
+  readonly syncIntervalMs: number;
+  /** `host:port`, or `0` for no listener. */
+  readonly metricsListenAddress: string;
+  readonly prometheusListenAddress: string;
+  readonly setupIptables: boolean;
+  readonly baseCorefile: string;
+  readonly corefile: string;
+  /** Directory of the kube-dns ConfigMap; empty is "use /etc/kube-dns when it exists". */
+  readonly kubeDnsConfigMap: string;
+  readonly upstreamService: string;
+  readonly healthPort: number;
+  readonly skipTeardown: boolean;
+  readonly reloadWithSignal: boolean;
+}
+
+/** The server's entry: resolves with the exit code once it has stopped. */
+export type RunAgent = (options: RunOptions) => Promise<number>;
