@@ -5,10 +5,11 @@
  *   stored    header | folded question | answer | authority | additional without OPT
  *   written   header | client's question | the rest, TTLs aged | OPT if the client sent one
  *
- * A stored message is clean (see clean_reply.ts): owners that equal the question's name are pointers
- * to it, so putting the client's question in its place gives them the client's case as well. Message
- * starts are 4-aligned, questions and TTLs need not be. Writing goes by whole words: up to three
- * bytes behind what is written change too. Nothing here allocates; only broken preconditions throw.
+ * A stored message is clean (see clean_reply.ts): owners that equal the question's name are
+ * pointers to it, so putting the client's question in its place gives them the client's case as
+ * well. Message starts are 4-aligned, questions and TTLs need not be. Writing goes by whole words:
+ * up to three bytes behind what is written change too. Nothing here allocates; only broken
+ * preconditions throw.
  */
 
 import { assert } from "../std/assert.ts";
@@ -50,18 +51,25 @@ import type { Query } from "./query.ts";
 const HEADER_WORDS = HEADER_BYTES >> 2;
 /** QDCOUNT 1 and ANCOUNT 0 as one 32-bit number in network order. */
 const ONE_QUESTION = 0x0001_0000;
+const TTL_BYTES = 4;
 /** From a record's TTL to its RDATA. */
 const TTL_TO_RDATA = RECORD_RDLENGTH + 2 - RECORD_TTL;
 
 /**
- * Writes the answer to `query` from the clean message at `messageOffset` in `from` memory to `target`
- * in `io` memory, where the client's question still stands.
+ * Writes the answer to `query` from the clean message at `messageOffset` in `from` memory to
+ * `target` in `io` memory, where the client's question still stands.
  *
- * The TTL offsets at `ttlsOffset` (16 bits each, host order, relative to the message) are those of all
- * records in order, and each TTL is less than 2^31. An answer that is too long loses its additional
- * section, silently as RFC 2181 §9 allows; one that still is becomes header, question and OPT with TC.
+ * The TTL offsets at `ttlsOffset` (16 bits each, host order, relative to the message) are those of
+ * all records in order, and each TTL is less than 2^31. An answer that is too long loses its
+ * additional section, silently as RFC 2181 §9 allows; one that still is becomes header, question
+ * and OPT with TC.
+ *
+ * Another worker may write over the stored message meanwhile. The bytes written are worth nothing
+ * then, and the caller has to find that out; but nothing is written out of place and nothing
+ * throws, whatever stands in `from` memory and whatever length and count were read there.
  *
  * @param messageOffset 4-aligned; the message may be read to the next multiple of 4.
+ * @param ttlsOffset at or behind the end of the message.
  * @param ageSec seconds since the message was stored, 0 or more. A TTL that is less becomes 0.
  * @param target 4-aligned, with room for `answerRoomBytes()`.
  * @param limitBytes what the client can take, 512..65535.
@@ -91,10 +99,14 @@ export function writeAnswer(
   let length = messageLength;
   let keptCount = ttlCount;
   let additionalCount = fromView.getUint16(messageOffset + HEADER_ARCOUNT);
+  // Beyond the memory: only in a message that is being written over.
+  if (ttlsOffset + (ttlCount << 1) > fromView.byteLength) {
+    return writeBare(ioWords, ioView, target, query, flags | FLAG_TC, 0);
+  }
   if (length > space) {
     keptCount = ttlCount - additionalCount;
     additionalCount = 0;
-    length = lengthOfFirst(fromView, messageOffset, ttlsOffset, keptCount);
+    length = lengthOfFirst(fromView, messageOffset, messageLength, ttlsOffset, keptCount);
     if (length === 0 || length > space) {
       return writeBare(ioWords, ioView, target, query, flags | FLAG_TC, 0);
     }
@@ -117,7 +129,9 @@ export function writeAnswer(
   ioView.setUint16(target + HEADER_FLAGS, flags);
   ioView.setUint16(target + HEADER_ARCOUNT, additionalCount + query.hasOpt);
   for (let index = 0; index < keptCount; index++) {
-    const at = target + fromView.getUint16(ttlsOffset + (index << 1), true);
+    const ttl = fromView.getUint16(ttlsOffset + (index << 1), true);
+    if (ttl + TTL_BYTES > length) break;
+    const at = target + ttl;
     const leftSec = ioView.getInt32(at) - ageSec;
     ioView.setInt32(at, leftSec > 0 ? leftSec : 0);
   }
@@ -127,9 +141,9 @@ export function writeAnswer(
 
 /** The room that `writeAnswer` needs at its target, a multiple of 4. */
 export function answerRoomBytes(messageLength: number, limitBytes: number, query: Query): number {
-  const length = messageLength + query.hasOpt * OPT_BYTES;
-  // Never less than what a truncated answer takes, whose question is as long as the message's.
-  return ((length < limitBytes ? length : limitBytes) + 3) & ~3;
+  // A message that is being written over may say it is shorter than its question.
+  const longest = Math.max(messageLength, HEADER_BYTES + query.questionLength);
+  return (Math.min(longest + query.hasOpt * OPT_BYTES, limitBytes) + 3) & ~3;
 }
 
 /**
@@ -222,10 +236,13 @@ function writeBare(
   return writeOpt(ioView, target + length, UDP_BYTES_OWN, extendedRcode, query.dnssecOk) - target;
 }
 
-/** The length of a message that ends after its first `count` records; 0 when there is none to keep. */
+/**
+ * The length of a message that ends after its first `count` records; 0 when there is none to keep.
+ */
 function lengthOfFirst(
   view: DataView,
   messageOffset: number,
+  messageLength: number,
   ttlsOffset: number,
   count: number,
 ): number {
@@ -233,6 +250,7 @@ function lengthOfFirst(
   if (count <= 0 || view.getUint16(messageOffset + HEADER_ANCOUNT) === 0) return 0;
   const ttl = view.getUint16(ttlsOffset + ((count - 1) << 1), true);
   const rdata = ttl + TTL_TO_RDATA;
+  if (rdata > messageLength) return 0;
   return rdata + view.getUint16(messageOffset + rdata - 2);
 }
 

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import * as dnsPacket from "dns-packet";
 import { fromHex, makeMemory, toHex } from "../../tests/support/memory.ts";
+import { Prng } from "../std/prng.ts";
 import { answerRoomBytes, writeAnswer, writeError, writeQuery } from "./answer.ts";
 import { Query, readQuery } from "./query.ts";
 
@@ -205,6 +206,35 @@ test("writeAnswer() fills the limit to the last byte, with and without OPT", () 
     assert.equal(dnsPacket.decode(Buffer.from(fits)).answers?.length, 5);
     const truncated = answer(stored, ttls, { query, limitBytes: bytes - 1 });
     assert.equal(dnsPacket.decode(Buffer.from(truncated)).flag_tc, true);
+  }
+});
+
+test("writeAnswer() stays in its room whatever is stored, as while it is written over", () => {
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  const prng = new Prng(seed);
+  const cache = makeMemory(4096);
+  const io = makeMemory(16_384, POISON);
+  const query = new Query();
+  const sent = fromHex(WITH_OPT);
+  io.bytes.set(sent, QUERY_AT);
+  readQuery(io.bytes, io.view, QUERY_AT, sent.length, 1, query);
+  const before = io.bytes.slice();
+  for (let round = 0; round < 5000; round++) {
+    for (let word = 0; word < 256; word++) cache.words[prng.below(1024)] = prng.uint32();
+    cache.view.setUint16(MESSAGE_AT + 10, prng.below(4));
+    const messageLength = prng.chance(0.5) ? prng.below(600) : prng.below(65_536);
+    const ttlCount = prng.chance(0.5) ? prng.below(8) : prng.below(65_536);
+    const limitBytes = 512 + prng.below(1024);
+    const ttlsAt = (MESSAGE_AT + messageLength + 3) & ~3;
+    const age = prng.uint32() - 2 ** 31;
+    const target = 4096 + 4 * prng.below(64);
+    const { words, view } = cache;
+    const from = [words, view, MESSAGE_AT, messageLength, ttlsAt, ttlCount, age] as const;
+    const length = writeAnswer(...from, io.words, io.view, target, limitBytes, query);
+    const room = answerRoomBytes(messageLength, limitBytes, query);
+    assert.ok(length <= room, `seed ${seed}, round ${round}`);
+    io.bytes.copyWithin(target, 8192, 8192 + room);
+    assert.deepEqual(io.bytes, before, `seed ${seed}, round ${round}`);
   }
 });
 

@@ -4,10 +4,10 @@
  *
  *   header | question, name folded | answer | authority | additional without OPT
  *
- * Clean means: owners that equal the question's name are pointers to it (c00c), so that whoever puts
- * another client's question there changes the case of all; records of one set have one TTL below
- * 2^31; the SOA of a negative answer has the TTL that the answer has; nothing follows the records.
- * Reads only replies that `readReply` has accepted. Allocates nothing, throws nothing.
+ * Clean means: owners that equal the question's name are pointers to it (c00c), so that whoever
+ * puts another client's question there changes the case of all; records of one set have one TTL
+ * below 2^31; the SOA of a negative answer has the TTL that the answer has; nothing follows the
+ * records. Reads only replies that `readReply` has accepted. Allocates nothing, throws nothing.
  */
 
 import { foldByte, isSameName } from "./compressed_name.ts";
@@ -85,7 +85,9 @@ export function writeCleanReply(
   return length;
 }
 
-/** Brings each TTL of a clean reply at `target` into `ttlSecMin..ttlSecMax`, as an operator asks. */
+/**
+ * Brings each TTL of a clean reply at `target` into `ttlSecMin..ttlSecMax`, as an operator asks.
+ */
 export function clampTtls(
   toView: DataView,
   target: number,
@@ -101,7 +103,9 @@ export function clampTtls(
   }
 }
 
-/** Whether a plain copy is clean: no OPT to take out of the middle, no owner to be made a pointer. */
+/**
+ * Whether a plain copy is clean: no OPT to take out of the middle, no owner to be made a pointer.
+ */
 function isPlain(bytes: Uint8Array, view: DataView, reply: Reply): boolean {
   if (reply.isOptInside === 1) return false;
   // The root has no letters, and a zero byte is shorter than a pointer.
@@ -114,7 +118,9 @@ function isPlain(bytes: Uint8Array, view: DataView, reply: Reply): boolean {
   return true;
 }
 
-/** Writes all records anew behind the question, names compressed. Returns the length, 0 if too long. */
+/**
+ * Writes all records anew behind the question, names compressed. Returns the length, 0 if too long.
+ */
 function rewriteRecords(
   bytes: Uint8Array,
   view: DataView,
@@ -154,10 +160,11 @@ function writeHead(reply: Reply, toBytes: Uint8Array, toView: DataView, target: 
 }
 
 /**
- * Writes the TTLs: one for all records of a set, the least (RFC 2181 §5.2), each below 2^31, and for
- * the SOA of a negative answer at most its MINIMUM (RFC 2308 §5).
+ * Writes the TTLs: one for all records of a set, the least (RFC 2181 §5.2), each below 2^31, and
+ * for the SOA of a negative answer at most its MINIMUM (RFC 2308 §5).
  *
- * Records of a set stand together in what servers send; a set that does not only loses the levelling.
+ * Records of a set stand together in what servers send; a set that does not only loses the
+ * levelling.
  */
 function settleTtls(
   bytes: Uint8Array,

@@ -150,6 +150,19 @@ test("writeCleanReply() keeps texts and trailing bytes around the names in data"
   );
 });
 
+test("writeCleanReply() does not point to names beyond what a pointer can reach", () => {
+  const big = `c00c 0010 0001 00000001 4000 ${`ff${"61".repeat(255)}`.repeat(64)}`;
+  const far = `03666172 076578616d706c65 036e6574 00 0001 0001 00000001 0004 c0000201`;
+  const hex = `abcd 8180 0001 0003 0000 0000 ${NAME} ${A_IN} ${big} ${far} ${far} ${OPT}`;
+  const opt = hex.replace("0003 0000 0000", "0003 0000 0002") + far;
+  const decoded = decode(clean(fromHex(opt)).message);
+  assert.deepEqual(
+    decoded.answers?.map((answer) => answer.name),
+    ["www.example.org", "far.example.net", "far.example.net"],
+  );
+  assert.equal(decoded.additionals?.[0].name, "far.example.net");
+});
+
 test("writeCleanReply() leaves the data of unknown types alone", () => {
   const unknown = "029a 0001 00000001 0006 c00c c0ff c03d";
   const hex = `abcd 8180 0001 0002 0000 0000 ${NAME} ${A_IN} ${NAME}${unknown} c00c${unknown}`;

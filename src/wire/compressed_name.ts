@@ -21,8 +21,9 @@ import {
 /**
  * Checks the name at `start` in the message `bytes[message, end)`, with all that it points to.
  *
- * @returns where the bytes behind it begin, or 0 when it is malformed: a label over 63 or a name over
- * 255 bytes, an overrun, a reserved length byte, a pointer forwards, to itself or into the header.
+ * @returns where the bytes behind it begin, or 0 when it is malformed: a label over 63 or a name
+ * over 255 bytes, an overrun, a reserved length byte, a pointer forwards, to itself or into the
+ * header.
  */
 export function nameEnd(bytes: Uint8Array, message: number, start: number, end: number): number {
   let behind = 0;

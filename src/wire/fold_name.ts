@@ -2,9 +2,9 @@
 /**
  * Folds a name to lower case and hashes it, four bytes at a time.
  *
- * Names compare without regard to ASCII case and only to that (RFC 4343 §3): any other byte, a dot or
- * zero inside a label included, is itself. The bytes that hold label lengths are at most 63, below
- * "A", so folding a whole name with no regard to its labels leaves them as they are.
+ * Names compare without regard to ASCII case and only to that (RFC 4343 §3): any other byte, a dot
+ * or zero inside a label included, is itself. The bytes that hold label lengths are at most 63,
+ * below "A", so folding a whole name with no regard to its labels leaves them as they are.
  *
  * The hash is HalfSipHash-1-3 over the folded, zero-padded words. Names come from strangers, and a
  * multiply-and-shift hash, seeded or not, has collisions that hold for every seed: a stranger could
@@ -35,8 +35,8 @@ export function foldWord(word: number): number {
 }
 
 /**
- * Whether two questions of `questionLength` bytes, in any memory and at any alignment, ask the same:
- * names equal but for ASCII case, TYPE and CLASS equal.
+ * Whether two questions of `questionLength` bytes, in any memory and at any alignment, ask the
+ * same: names equal but for ASCII case, TYPE and CLASS equal.
  */
 export function isSameQuestion(
   one: DataView,

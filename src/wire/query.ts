@@ -5,7 +5,8 @@
  *   message   header 12 | question: name, TYPE, CLASS | additional records, at most one of them OPT
  *                         ^ questionOffset                (anything behind them is ignored)
  *
- * Knows nothing of what is served; which classes, types and names are refused is the server's matter.
+ * Knows nothing of what is served; which classes, types and names are refused is the server's
+ * matter.
  */
 
 import {

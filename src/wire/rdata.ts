@@ -4,8 +4,8 @@
  *
  *   prefix bytes | texts (NAPTR) | names | tail bytes
  *
- * Types that are not in the table are opaque (RFC 3597 §3): a pointer in them would be an error of the
- * sender, and nobody looks for one.
+ * Types that are not in the table are opaque (RFC 3597 §3): a pointer in them would be an error of
+ * the sender, and nobody looks for one.
  */
 
 import { nameEnd } from "./compressed_name.ts";
@@ -93,8 +93,8 @@ export function isRdataCompressible(type: number): number {
 }
 
 /**
- * Where the first name in the data `bytes[rdata, end)` of a type with names begins; more than `end`
- * when it is cut short.
+ * Where the first name in the data `bytes[rdata, end)` of a type with names begins; `end` or more
+ * when the data are cut short.
  */
 export function rdataFirstName(
   bytes: Uint8Array,
@@ -104,10 +104,7 @@ export function rdataFirstName(
 ): number {
   let at = rdata + prefixBytes[type];
   if (type !== TYPE_NAPTR) return at;
-  for (let text = 0; text < NAPTR_TEXTS; text++) {
-    if (at >= end) return end + 1;
-    at += 1 + bytes[at];
-  }
+  for (let text = 0; text < NAPTR_TEXTS && at < end; text++) at += 1 + bytes[at];
   return at;
 }
 
@@ -124,7 +121,6 @@ export function isRdataSound(
   // In another class an A may be something else (RFC 1035 §3.4.1 is about the Internet only).
   if (dnsClass !== CLASS_IN && (type === TYPE_A || type === TYPE_AAAA)) return true;
   let at = rdataFirstName(bytes, type, rdata, end);
-  if (at > end) return false;
   for (let name = 0; name < nameCounts[type]; name++) {
     at = nameEnd(bytes, message, at, end);
     if (at === 0) return false;

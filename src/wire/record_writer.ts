@@ -2,9 +2,9 @@
 /**
  * Writes records into a message, their names compressed against what the message holds already.
  *
- *   a.example.org  ─┐ remembered: every place where a name's rest begins, and the length of the rest
- *     │ example.org  ├─ 12: 15 bytes, 14: 13 bytes, 22: 5 bytes
- *     │   │ org     ─┘ a later name with the same rest ends in a pointer to that place
+ *   12: a.example.org  15 bytes     Remembered is each place where the rest of a name begins, and
+ *   14:   example.org  13 bytes     the length of that rest. A later name with the same rest ends
+ *   22:           org   5 bytes     in a pointer to that place.
  *
  * One message at a time: the memory of places is the module's and begins anew with `beginRecords`.
  */
@@ -24,7 +24,8 @@ import { isRdataCompressible, rdataFirstName, rdataNameCount } from "./rdata.ts"
 
 /**
  * Enough for the many names of few zones that a reply has. The bound on work, whatever the reply: a
- * label that is found nowhere is written, so at most 32767 labels each look at all places, some 4 ms.
+ * label that is found nowhere is written, so at most 32767 labels each look at all places, some 4
+ * ms.
  */
 const PLACES_MAX = 128;
 const NOWHERE = 0;
@@ -92,7 +93,10 @@ export function writeRecord(
   return fixedAt;
 }
 
-/** Writes the name at `start` of a message to `at` and returns where it ends, 0 when it does not fit. */
+/**
+ * Writes the name at `start` of a message to `at` and returns where it ends, 0 when it does not
+ * fit.
+ */
 function writeName(
   bytes: Uint8Array,
   message: number,

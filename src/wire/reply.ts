@@ -82,13 +82,13 @@ export class Reply {
   additionalCount = 0;
   recordCount = 0;
   /**
-   * The least TTL of all records, the SOA of a negative answer counted with its MINIMUM (RFC 2308 §5);
-   * 2^31 - 1 if there are no records. A TTL with its top bit set counts as 2^31 - 1 (RFC 8767 §4).
+   * The least TTL of all records, a negative answer's SOA counted with its MINIMUM (RFC 2308 §5).
+   * A TTL with its top bit set counts as 2^31 - 1 (RFC 8767 §4), and so do no records at all.
    */
   ttlSecMin = TTL_SEC_MAX;
   /** 1 if Answer has a record of the type asked for at the end of the CNAME chain. */
   hasAnswerOfType = 0;
-  /** Where the name at the end of the CNAME chain stands: the one that NXDOMAIN or NODATA denies. */
+  /** Where the name at the end of that chain stands: the one that NXDOMAIN or NODATA denies. */
   chainEndOffset = 0;
   /** 1 if Authority has a SOA of a zone that holds the name at the end of the chain. */
   hasSoa = 0;

@@ -22,7 +22,9 @@ import type { Reply } from "./reply.ts";
 /** A longer chain of CNAMEs is not followed. Common resolvers stop at 11 to 16. */
 const CHAIN_HOPS_MAX = 16;
 
-/** Follows the CNAMEs from the question and finds what the reply says about the name at their end. */
+/**
+ * Follows the CNAMEs from the question and finds what the reply says about the name at their end.
+ */
 export function concludeReply(bytes: Uint8Array, view: DataView, reply: Reply): void {
   let name = reply.questionOffset;
   for (let hop = 0; hop <= CHAIN_HOPS_MAX && reply.hasAnswerOfType === 0; hop++) {

@@ -3,8 +3,9 @@
  *
  *   node tests/fuzz/wire_fuzz.ts [--seed N] [--rounds N]
  *
- * The corpus (corpus/*.hex, `#` begins a comment) is tried as it stands, then damaged round by round.
- * A failure says which seed and round it was and shows the message; put that into the corpus.
+ * The corpus (corpus/*.hex, `#` begins a comment) is tried as it stands, then damaged round by
+ * round. A failure says which seed and round it was and shows the message; put that into the
+ * corpus.
  */
 
 import { readdirSync, readFileSync } from "node:fs";

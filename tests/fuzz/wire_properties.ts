@@ -1,8 +1,8 @@
 /**
  * What must hold for src/wire whatever bytes it is given. Each check throws if it does not.
  *
- * A message is read twice, between two different poisons and at the very end of the memory: any byte
- * read outside it gives a difference or an exception.
+ * A message is read twice, between two different poisons and at the very end of the memory: any
+ * byte read outside it gives a difference or an exception.
  */
 
 import assert from "node:assert/strict";
@@ -55,7 +55,9 @@ const spare = makeMemory(MEMORY_BYTES);
 const ttlOffsets = new Uint16Array(TTLS_MAX);
 const ttlOffsetsAgain = new Uint16Array(TTLS_MAX);
 
-/** Checks all properties for one message. Returns whether it is a query or reply that is accepted. */
+/**
+ * Checks all properties for one message. Returns whether it is a query or reply that is accepted.
+ */
 export function checkMessage(wire: Wire, message: Uint8Array): boolean {
   checkReadsOnlyMessage(message, (memory, at) => {
     const code = wire.readQuery(memory.bytes, memory.view, at, message.length, SEED, query);
@@ -91,7 +93,9 @@ function checkReadsOnlyMessage(message: Uint8Array, read: Reading): void {
   assert.deepEqual(read(cut, atEnd), results[0], "the end of the memory makes a difference");
 }
 
-/** Errors for bad queries are well-formed replies, no longer than the query. Returns if it is good. */
+/**
+ * Errors for bad queries are well-formed replies, no longer than the query. Returns if it is good.
+ */
 function checkErrors(wire: Wire, message: Uint8Array): boolean {
   fill(io);
   io.bytes.set(message, 1);
