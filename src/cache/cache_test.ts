@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Prng } from "../std/prng.ts";
 import { Cache, KEPT, NOT_CACHED, REPLACED, STORED, TOO_LARGE } from "./cache.ts";
 import { KIND_DENIAL, KIND_SERVFAIL, KIND_SUCCESS, VARIANT_DNSSEC_OK } from "./entry.ts";
 import {
@@ -8,7 +9,6 @@ import {
   type NameFixture,
   nameFixture,
   Scratch,
-  seededRandom,
   writeImage,
 } from "./fixtures.ts";
 import { inspectEntry, listEntries, verifyCache } from "./inspect.ts";
@@ -342,11 +342,11 @@ test("store() never lets the memory grow, and wraps both rings many times", () =
   const memory = Cache.memoryFor(MIB);
   assert.ok(memory.byteLength <= MIB);
   const cache = new Cache(memory, { shared: false });
-  const random = seededRandom(7);
+  const random = new Prng(7);
   for (let i = 0; i < 50_000; i++) {
-    const name = nameFixture(`n${Math.floor(random() * 20_000)}.example.org`);
+    const name = nameFixture(`n${random.below(20_000)}.example.org`);
     if (find(cache, name) !== NOT_CACHED) continue;
-    store(cache, { name, nowSec: i >> 8, lifetimeSec: 30, extraBytes: Math.floor(random() * 300) });
+    store(cache, { name, nowSec: i >> 8, lifetimeSec: 30, extraBytes: random.below(300) });
     assert.ok(cache.memory.liveBytes < MIB);
     if (i % 5000 === 0) assert.deepEqual(verifyCache(cache), []);
   }
