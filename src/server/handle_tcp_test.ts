@@ -222,6 +222,19 @@ test("handleTcpEvent() keeps what a slow client does not take, and reads on when
   assert.equal(fixture.count("tcpClosedSlow"), 0);
 });
 
+test("handleTcpEvent() never puts an answer in the middle of another one", () => {
+  const fixture = new TcpPlane(SMALL_BUFFERS);
+  const peer = fixture.connect();
+  peer.write(tcpQuery(1, "later.example.org."));
+  fixture.run();
+  // More than the socket takes at once, ready while the answer to 2 is staged.
+  fixture.onMiss = () => fixture.answer(10_000);
+  peer.write(joinBytes([tcpQuery(2, "hit.example.org."), tcpQuery(3, "later.example.org.")]));
+  fixture.run();
+  assert.equal(peer.received.length, 2 + 10_000 + 2 + 100);
+  assert.deepEqual(takeIds(peer), [1, 2]);
+});
+
 test("sweepTcp() closes a client that does not take its answers", () => {
   const fixture = new TcpPlane(SMALL_BUFFERS, 10_000);
   const peer = fixture.connect();
