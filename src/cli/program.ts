@@ -33,8 +33,6 @@ const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   help: [],
 };
 
-export const COMMAND_NAMES = Object.keys(FLAGS_OF);
-
 /**
  * Runs a command other than `run`.
  *

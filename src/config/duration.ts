@@ -33,19 +33,3 @@ export function parseDuration(text: string): number | null {
   if (total > DURATION_MS_MAX) return null;
   return sign === "-" ? -total : total;
 }
-
-/** Writes milliseconds the way a person would: `1h30m`, `1.5s`, `250ms`. */
-export function formatDuration(durationMs: number): string {
-  if (durationMs === 0) return "0s";
-  if (durationMs < 0) return `-${formatDuration(-durationMs)}`;
-  if (durationMs < 1_000) return `${round(durationMs)}ms`;
-  const hours = Math.floor(durationMs / UNIT_MS.h);
-  const minutes = Math.floor((durationMs % UNIT_MS.h) / UNIT_MS.m);
-  const seconds = round((durationMs % UNIT_MS.m) / UNIT_MS.s);
-  const parts = [hours && `${hours}h`, minutes && `${minutes}m`, seconds && `${seconds}s`];
-  return parts.filter(Boolean).join("");
-}
-
-function round(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
-}

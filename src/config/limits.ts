@@ -12,8 +12,6 @@ export const FILE_BYTES_MAX = 4 * 1024 * 1024;
 export const ENV_REPLACEMENTS_MAX = 100;
 /** Length of one token after environment variables were replaced, in UTF-16 units. */
 export const TOKEN_LENGTH_MAX = 64 * 1024;
-/** Zones that one CIDR key may expand to: `2^7`, an IPv4 prefix one bit past an octet. */
-export const CIDR_ZONES_MAX = 128;
 /** Longest name on the wire, RFC 1035 §3.1, and longest label, §2.3.4. */
 export const NAME_BYTES_MAX = 255;
 export const LABEL_BYTES_MAX = 63;
