@@ -7,8 +7,8 @@ import { Expected } from "./go_flags.ts";
 
 const MIB = 1024 * 1024;
 export const MEMORY_BYTES_MIN = MIB;
-/** Offsets in the cache are 31-bit. */
-export const MEMORY_BYTES_MAX = 2047 * MIB;
+/** What one cache can manage (`Cache.memoryFor`). */
+export const MEMORY_BYTES_MAX = 3584 * MIB;
 export const WORKERS_MAX = 64;
 
 export function readPort(text: string): number {

@@ -107,8 +107,8 @@ test("readRunOptions() says what was expected for every value that does not fit"
   const cases: [string, string, string][] = [
     ["p", "65536", "a port from 0 to 65535"],
     ["p", "dns", "a port from 0 to 65535"],
-    ["memory", "lots", "a size from 1MiB to 2GiB, such as 64MiB, 64M or 67108864"],
-    ["memory", "1k", "a size from 1MiB to 2GiB, such as 64MiB, 64M or 67108864"],
+    ["memory", "lots", "a size from 1MiB to 3.5GiB, such as 64MiB, 64M or 67108864"],
+    ["memory", "1k", "a size from 1MiB to 3.5GiB, such as 64MiB, 64M or 67108864"],
     ["workers", "0", "auto or 1 to 64"],
     ["workers", "many", "auto or 1 to 64"],
     ["localip", "", "IP addresses with commas between, such as 169.254.20.10,10.96.0.10"],
