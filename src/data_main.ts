@@ -10,8 +10,9 @@ const start = workerData as WorkerStart;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
 try {
-  serve(start, openKernel(PLANE_SLAB_BYTES, start.originMs), (ports) => {
-    say({ kind: "ready", ports });
+  serve(start, openKernel(PLANE_SLAB_BYTES, start.originMs), {
+    onReady: (ports) => say({ kind: "ready", ports }),
+    onRecords: () => say({ kind: "records" }),
   });
   say({ kind: "stopped" });
 } catch (error) {

@@ -59,7 +59,6 @@ export class DataPlane {
       const listeners = plan.listeners.map((one, index) => ({ ...one, port: bound[index]! }));
       plan = { ...plan, listeners };
     }
-    this.#drain.start();
     return ports;
   }
 
@@ -91,6 +90,7 @@ export class DataPlane {
       this.#workers.push(worker);
       worker.on("message", (message: WorkerMessage) => {
         if (message.kind === "ready") resolve(message.ports);
+        if (message.kind === "records") this.#drain.call();
         if (message.kind === "failed") this.#noteFailure(message.message);
       });
       worker.on("error", (error: Error) => this.#noteFailure(error.message));

@@ -5,6 +5,7 @@
  *   word 0  written   bytes written so far, modulo 2^32; only the worker changes it
  *   word 1  taken     bytes taken so far, modulo 2^32; only the control plane changes it
  *   word 2  dropped   records that found no room
+ *   word 3  called    1 while the control plane knows that there is something to take
  *   byte 64 …         the ring, a power of two long; a record is its length (u32) and its bytes,
  *                     padded to 4, and may wrap at any multiple of 4
  *
@@ -16,6 +17,7 @@ const HEAD_BYTES = 64;
 const WRITTEN = 0;
 const TAKEN = 1;
 const DROPPED = 2;
+const CALLED = 3;
 const LENGTH_BYTES = 4;
 
 /** @param capacityBytes a power of two. */
@@ -27,6 +29,8 @@ export class RingWriter {
   readonly #head: Int32Array;
   readonly #words: Int32Array;
   readonly #capacity: number;
+  /** Whether anything was written since `shouldCall` last said so. */
+  #isFresh = false;
 
   constructor(memory: SharedArrayBuffer) {
     this.#head = new Int32Array(memory, 0, HEAD_BYTES / 4);
@@ -48,6 +52,14 @@ export class RingWriter {
     this.#words[at & mask] = lengthBytes;
     for (let word = 0; word < words; word++) this.#words[(at + 1 + word) & mask] = record[word]!;
     Atomics.store(this.#head, WRITTEN, (written + LENGTH_BYTES + words * 4) | 0);
+    this.#isFresh = true;
+  }
+
+  /** Whether to call the control plane: true once for all that is written until it comes. */
+  shouldCall(): boolean {
+    if (!this.#isFresh) return false;
+    this.#isFresh = false;
+    return Atomics.exchange(this.#head, CALLED, 1) === 0;
   }
 }
 
@@ -63,6 +75,11 @@ export class RingReader {
   /** Records that found no room so far. */
   get droppedCount(): number {
     return this.#head[DROPPED]!;
+  }
+
+  /** To be said before reading to the end: what is written from now on calls again. */
+  answerCall(): void {
+    Atomics.store(this.#head, CALLED, 0);
   }
 
   /** The oldest record, copied out, or null when there is none. */

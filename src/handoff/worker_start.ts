@@ -21,4 +21,6 @@ export type WorkerMessage =
   | { readonly kind: "ready"; readonly ports: readonly number[] }
   /** It cannot start; the text is a whole sentence without its full stop. */
   | { readonly kind: "failed"; readonly message: string }
+  /** There are records in the ring. */
+  | { readonly kind: "records" }
   | { readonly kind: "stopped" };

@@ -6,7 +6,8 @@ import { RECORD_ERROR, RECORD_KIND, RECORD_VIEW } from "../handoff/records.ts";
 import { RingReader } from "../handoff/ring.ts";
 import { errorLine, queryLines } from "./query_line.ts";
 
-const DRAIN_MS = 100;
+/** From a worker's call to the printing: what comes in between goes out by the same system call. */
+const GATHER_MS = 50;
 /** A record that finds the ring full is lost; that this happens is said at most this often. */
 const DROP_NOTICE_MS = 10_000;
 
@@ -22,15 +23,17 @@ export class LogDrain {
     this.#readers = rings.map((memory) => new RingReader(memory));
   }
 
-  /** Drains from now on, if there is any server block that logs. */
-  start(): void {
-    if (this.#plan.views.every((view) => !view.errors && view.log.length === 0)) return;
-    this.#timer = setInterval(() => this.drain(), DRAIN_MS);
+  /** A worker says that there are records. */
+  call(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.drain();
+    }, GATHER_MS);
   }
 
   /** Prints what is left and ends. */
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.drain();
   }
@@ -39,6 +42,7 @@ export class LogDrain {
   drain(): void {
     const lines: string[] = [];
     for (const reader of this.#readers) {
+      reader.answerCall();
       for (let record = reader.read(); record !== null; record = reader.read()) {
         lines.push(...this.#linesOf(record));
       }

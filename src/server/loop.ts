@@ -50,7 +50,7 @@ export class Loop {
   readonly #events: number;
   readonly #eventsPointer: Pointer;
   #nextSweepMs = 0;
-  #nextProbeLookMs = 0;
+  #nextDutyMs = 0;
 
   constructor(plane: Plane) {
     const { kernel } = plane;
@@ -80,6 +80,8 @@ export class Loop {
     plane.nowSec = Math.floor(plane.nowMs / 1000);
     plane.turn += 1;
     plane.counters[COUNTER.heartbeatMs] = plane.nowMs;
+    // An idle process comes by here ten times a second, with code that was never optimised.
+    if (ready === 0 && plane.pending.timers.count === 0 && plane.nowMs < this.#nextDutyMs) return;
     if (ready > 0) {
       for (let poll = 1; poll < this.#pollCount; poll++) {
         if (this.#isReady(poll)) handleDatagrams(plane, poll - 1);
@@ -87,8 +89,8 @@ export class Loop {
       if (this.#isReady(0)) this.#dispatchEvents();
     }
     this.#expireTimers();
+    if (plane.nowMs >= this.#nextDutyMs) this.#doDuties();
     this.#flush();
-    if (plane.nowMs >= this.#nextSweepMs) this.#sweep();
   }
 
   /** Closes every socket; what was asked is not answered any more. */
@@ -150,17 +152,25 @@ export class Loop {
       if (slot < 0) break;
       handleTimeout(plane, slot);
     }
-    if (plane.nowMs < this.#nextProbeLookMs) return;
-    this.#nextProbeLookMs = plane.nowMs + PROBE_LOOK_MS;
+  }
+
+  /** What is done now and then: once a second, or more often while an upstream is failing. */
+  #doDuties(): void {
+    const { plane } = this;
+    if (plane.nowMs >= this.#nextSweepMs) this.#sweep();
+    this.#nextDutyMs = this.#nextSweepMs;
     for (let upstream = 0; upstream < plane.upstreams.length; upstream++) {
-      if (plane.upstreams[upstream]!.isProbeDue(plane.nowMs)) probe(plane, upstream);
+      if (plane.upstreams[upstream].failCount === 0) continue;
+      if (plane.upstreams[upstream].isProbeDue(plane.nowMs)) probe(plane, upstream);
+      this.#nextDutyMs = Math.min(this.#nextSweepMs, plane.nowMs + PROBE_LOOK_MS);
     }
   }
 
   #flush(): void {
     const { plane } = this;
-    plane.answers.flush();
+    // TCP first: a connection that goes on now may bring queries for upstreams, and UDP answers.
     flushTcp(plane);
+    plane.answers.flush();
     for (let upstream = 0; upstream < plane.upstreamBatches.length; upstream++) {
       plane.upstreamBatches[upstream]!.flush();
     }

@@ -28,22 +28,28 @@ export function createPlane(start: WorkerStart, kernel: Kernel): Plane {
   });
 }
 
+/** What a worker tells while it serves. */
+export interface ServeEvents {
+  /** All sockets are open; these are their ports. */
+  readonly onReady: (ports: readonly number[]) => void;
+  /** There are records for the control plane, and it does not know yet. */
+  readonly onRecords: () => void;
+}
+
 /**
  * Serves until the control plane asks to stop.
  *
- * @param onReady called with the ports once all sockets are open.
  * @throws {SysError} when a socket cannot be had.
  */
-export function serve(
-  start: WorkerStart,
-  kernel: Kernel,
-  onReady: (ports: readonly number[]) => void,
-): void {
+export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): void {
   const control = new Int32Array(start.controlMemory);
   const loop = new Loop(createPlane(start, kernel));
-  onReady(loop.open());
-  while (!isStopRequested(control)) loop.turn();
   const { plane } = loop;
+  events.onReady(loop.open());
+  while (!isStopRequested(control)) {
+    loop.turn();
+    if (plane.ring.shouldCall()) events.onRecords();
+  }
   const deadlineMs = kernel.monotonicMs() + STOP_GRACE_MS;
   while (plane.pending.usedCount > 0 && kernel.monotonicMs() < deadlineMs) loop.turn();
   loop.close();

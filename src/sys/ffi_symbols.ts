@@ -32,9 +32,8 @@ export const SYMBOLS = {
 
 export type SymbolName = keyof typeof SYMBOLS;
 
-/** A loaded function: integers and pointers in, an integer out. */
-// biome-ignore lint/suspicious/noExplicitAny: the runtimes' pointer types differ; Kernel is the
-// typed face.
+/** A loaded function: integers and pointers in, an integer out. `Kernel` is its typed face. */
+// biome-ignore lint/suspicious/noExplicitAny: what a pointer is differs between the runtimes
 export type NativeFunction = (...parameters: any[]) => number;
 
 /** All functions of `SYMBOLS`, loaded. */

@@ -8,6 +8,7 @@
  * Memory is laid out as in `ReceiveBatch`. On a connected socket messages have no name.
  */
 
+import { ECONNREFUSED } from "./errno.ts";
 import type { Kernel, Pointer } from "./kernel.ts";
 import {
   IOVEC_BYTES,
@@ -114,6 +115,7 @@ export class SendBatch {
    */
   flush(): void {
     let row = 0;
+    let isSecondTry = false;
     while (row < this.#count) {
       const left = this.#count - row;
       // sendmsg has three arguments and answers a length; sendmmsg four and a count.
@@ -123,7 +125,12 @@ export class SendBatch {
           : this.#kernel.sendmmsg(this.#fd, this.#pointers[row]!, left, MSG_DONTWAIT);
       if (sent > 0) {
         row += sent;
+        isSecondTry = false;
+      } else if (sent === -ECONNREFUSED && !isSecondTry) {
+        // A connected socket tells of an earlier message here; this one was not tried.
+        isSecondTry = true;
       } else {
+        isSecondTry = false;
         this.lastErrno = -sent;
         this.dropCount += 1;
         row += 1;
