@@ -63,7 +63,12 @@ export function slotOfUnit(
   return NO_SLOT;
 }
 
-/** An empty slot in the emptier bucket of `hash`, or NO_SLOT when both are full. */
+/**
+ * An empty slot in a bucket of `hash`, or NO_SLOT when both are full.
+ *
+ * In the first bucket if there is one, although the emptier of both would fill up later: then most
+ * hits touch one line of the index instead of two.
+ */
 export function emptySlot(
   words: Int32Array,
   bucketsAt: number,
@@ -71,21 +76,10 @@ export function emptySlot(
   hash: number,
 ): number {
   const first = bucketsAt + firstBucket(hash, bucketCount) + BUCKET_SLOTS;
+  for (let slot = first; slot < first + BUCKET_SLOTS; slot++) if (words[slot] === 0) return slot;
   const second = bucketsAt + secondBucket(hash, bucketCount) + BUCKET_SLOTS;
-  let slotFirst = NO_SLOT;
-  let slotSecond = NO_SLOT;
-  let emptyMore = 0;
-  for (let i = 0; i < BUCKET_SLOTS; i++) {
-    if (words[first + i] === 0) {
-      slotFirst = first + i;
-      emptyMore++;
-    }
-    if (words[second + i] === 0) {
-      slotSecond = second + i;
-      emptyMore--;
-    }
-  }
-  return emptyMore >= 0 ? slotFirst : slotSecond;
+  for (let slot = second; slot < second + BUCKET_SLOTS; slot++) if (words[slot] === 0) return slot;
+  return NO_SLOT;
 }
 
 /** Slot number `i`, 0 to 15, of the two buckets of `hash`. */

@@ -139,6 +139,18 @@ test("store() overwrites in place what still fits", () => {
   assert.deepEqual(verifyCache(cache), []);
 });
 
+test("store() fills the index to 5/6 and more before it gives up an entry for a slot", () => {
+  const cache = newCache();
+  for (let i = 0; i < 30_000; i++) {
+    // 112 bytes each, so that the bytes are full before the slots are.
+    store(cache, { name: nameFixture(`n${10_000 + i}.dns.example.org`) });
+  }
+  const { entries, bucketCount } = cache.memory;
+  assert.ok(entries > (bucketCount * 8 * 5) / 6, `${entries} entries in ${bucketCount} buckets`);
+  assert.ok(count(cache, COUNT_EVICTED_BUCKET) < count(cache, COUNT_STORED) / 100);
+  assert.deepEqual(verifyCache(cache), []);
+});
+
 test("store() moves an answer that has outgrown its place", () => {
   const cache = newCache();
   const name = nameFixture("www.example.org");

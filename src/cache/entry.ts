@@ -68,7 +68,6 @@ const KIND_SHIFT = 24;
 const VARIANT_SHIFT = 16;
 const LOW_16 = 0xffff;
 const TTL_OFFSET_BYTES = 2;
-const TTL_BYTES = 4;
 
 /**
  * The hash under which a key is indexed, as a signed 32-bit integer.
@@ -207,7 +206,7 @@ export function entryWords(words: Int32Array, at: number): number {
  * Completes an image whose cleaned message already stands in scratch memory.
  *
  * The message must begin at `image + ENTRY_HEADER_BYTES` and begin with its question, the name in
- * lower case and uncompressed. Its TTLs have been settled by `settleTtls()`.
+ * lower case and uncompressed. Its TTLs are within the limits of `decision`.
  *
  * @param image offset in bytes, a multiple of 4, of the image in `words` and `view`.
  * @param ttlOffsets where in the message the TTL fields are; `ttlCount` of them, TTLS_MAX at most.
@@ -254,19 +253,4 @@ export function buildEntry(
 /** Units of 16 bytes that hold `count` words. */
 export function unitsOfWords(count: number): number {
   return (count + UNIT_WORDS - 1) >>> 2;
-}
-
-/** The least TTL in the message of an entry or image at byte `entry`; -1 when it has no record. */
-export function leastTtlSec(view: DataView, words: Int32Array, entry: number): number {
-  const at = entry >>> 2;
-  const ttls = entryTtlsOffset(entry, entryMessageLength(words, at));
-  const count = entryTtlCount(words, at);
-  let least = -1;
-  for (let i = 0; i < count; i++) {
-    const field = view.getUint16(ttls + i * TTL_OFFSET_BYTES, true);
-    if (field + TTL_BYTES > entryMessageLength(words, at)) continue;
-    const ttlSec = view.getUint32(entry + ENTRY_HEADER_BYTES + field);
-    if (least < 0 || ttlSec < least) least = ttlSec;
-  }
-  return least;
 }

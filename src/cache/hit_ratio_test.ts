@@ -114,8 +114,8 @@ test(`find() hits as often as LRU at equal bytes or more often, seed ${SEED}`, (
           `Zipf ${exponent}${withScans ? " with scans" : ""}, ` +
           (perSec === 0 ? "no expiry" : `TTL ${TTL_SEC} s at ${perSec}/s`);
         context.diagnostic(`${what}: ${ratio.toFixed(4)}, LRU ${lruRatio.toFixed(4)}`);
-        // Here LRU evicts next to nothing that is still good, so that only a tie is possible. What is
-        // lost, to room that is not in one piece, is 1 hit of 1,000.
+        // Here LRU evicts next to nothing that is still good, so that only a tie is possible. What
+        // is lost, to room that is not in one piece, is 1 hit of 1,000.
         const isTie = exponent === 1.1 && !withScans && perSec === 500;
         assert.ok(ratio >= lruRatio - (isTie ? 0.002 : 0), what);
       }

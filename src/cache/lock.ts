@@ -73,11 +73,6 @@ export class WriterLock {
     return LOCK_BUSY;
   }
 
-  /** Whether it is still ours, and was not stolen while this thread slept. */
-  isHeld(): boolean {
-    return Atomics.load(this.#words, LOCK) === this.#held;
-  }
-
   /** Gives it back, unless it was stolen. */
   release(): void {
     Atomics.compareExchange(this.#words, LOCK, this.#held, 0);

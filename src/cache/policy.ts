@@ -140,7 +140,7 @@ function bareDenialSec(reply: Reply): number {
   return reply.ttlSecMin < BARE_DENIAL_SEC ? reply.ttlSecMin : BARE_DENIAL_SEC;
 }
 
-/** Applies the caps and floors of a class. A TTL of 0 is for the waiting clients only (RFC 2181 §8). */
+/** Applies the limits of a class. A TTL of 0 is for the waiting clients only (RFC 2181 §8). */
 function limitTo(decision: Decision, limits: CacheClassPlan, ttlSec: number): void {
   const ttlSecMax = limits.ttlSecMax < LIFETIME_SEC_MAX ? limits.ttlSecMax : LIFETIME_SEC_MAX;
   const ttlSecMin = limits.ttlSecMin < ttlSecMax ? limits.ttlSecMin : ttlSecMax;

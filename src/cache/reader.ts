@@ -14,24 +14,28 @@
  */
 import { firstBucket, NO_SLOT, secondBucket, UNITS_MASK, USES_MASK, USES_ONE } from "./buckets.ts";
 import {
-  ENTRY_COUNTS,
-  ENTRY_EXPIRES_AT,
-  ENTRY_HEADER_BYTES,
-  ENTRY_OWNER,
   ENTRY_SEQUENCE,
-  ENTRY_SIZES,
-  ENTRY_STORED_AT,
+  entryExpiresAtSec,
   entryHasKey,
+  entryKind,
+  entryMessageLength,
+  entryMessageOffset,
+  entryStoredAtSec,
+  entryTtlCount,
+  entryTtlsOffset,
+  entryUnits,
   keyHash,
   neededWords,
   ownerWord,
   questionWord,
+  UNIT_WORDS,
 } from "./entry.ts";
 import { BUCKET_SLOTS, CacheMemory } from "./memory.ts";
 
 /** No entry: byte 0 is in the header of the memory. */
 export const NOT_CACHED = 0;
 
+const WORD_BYTES = 4;
 /** A thread's word for the barrier of `isStill()`, on a cache line of its own. */
 const FENCE_BYTES = 64;
 
@@ -114,22 +118,19 @@ export class CacheReader {
     this.#foundSlot = slot;
     this.#foundLocation = location;
     this.#foundSequence = words[at + ENTRY_SEQUENCE];
-    const sizes = words[at + ENTRY_SIZES];
-    const ttlCount = words[at + ENTRY_COUNTS] & 0xffff;
-    const messageLength = sizes >>> 16;
+    const ttlCount = entryTtlCount(words, at);
+    const messageLength = entryMessageLength(words, at);
     // Only another thread's half-written entry can be so; nobody must read beyond the memory for
     // it.
-    if (this.#shared && !this.#isPlausible(at, sizes & 0xffff, messageLength, ttlCount)) {
-      return NOT_CACHED;
-    }
-    const entry = at * 4;
+    if (this.#shared && !this.#isPlausible(at, messageLength, ttlCount)) return NOT_CACHED;
+    const entry = at * WORD_BYTES;
     this.messageLength = messageLength;
-    this.messageOffset = entry + ENTRY_HEADER_BYTES;
-    this.ttlsOffset = entry + ENTRY_HEADER_BYTES + ((messageLength + 3) & ~3);
+    this.messageOffset = entryMessageOffset(entry);
+    this.ttlsOffset = entryTtlsOffset(entry, messageLength);
     this.ttlCount = ttlCount;
-    this.storedAtSec = words[at + ENTRY_STORED_AT];
-    this.expiresAtSec = words[at + ENTRY_EXPIRES_AT];
-    this.kind = words[at + ENTRY_OWNER] >>> 24;
+    this.storedAtSec = entryStoredAtSec(words, at);
+    this.expiresAtSec = entryExpiresAtSec(words, at);
+    this.kind = entryKind(words, at);
     return entry;
   }
 
@@ -175,8 +176,10 @@ export class CacheReader {
     return NO_SLOT;
   }
 
-  #isPlausible(at: number, units: number, messageLength: number, ttlCount: number): boolean {
-    if (neededWords(messageLength, ttlCount) > units * 4) return false;
-    return at + units * 4 <= this.words.length;
+  /** Whether an entry of these sizes is within what is allocated for it, and that in the memory. */
+  #isPlausible(at: number, messageLength: number, ttlCount: number): boolean {
+    const allocated = entryUnits(this.words, at) * UNIT_WORDS;
+    if (neededWords(messageLength, ttlCount) > allocated) return false;
+    return at + allocated <= this.words.length;
   }
 }
