@@ -149,6 +149,11 @@ test("planes() finds that each plane loads nothing of the other", () => {
     new Source("src/config/b.ts", ""),
   ];
   assert.equal(planes(mixed).length, 1);
+  const late = [
+    new Source("src/main.ts", 'await import("./server/a.ts");'),
+    new Source("src/server/a.ts", ""),
+  ];
+  assert.equal(planes(late).length, 1);
   assertNone(planes(SOURCES));
 });
 

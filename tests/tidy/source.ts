@@ -71,9 +71,20 @@ export class Source {
     return found;
   }
 
+  /** What `import()` loads later, where it says so by a text. */
+  get lateImports(): readonly Import[] {
+    const found: Import[] = [];
+    walk(this.program, (node) => {
+      if (node.type !== "ImportExpression") return;
+      const { value } = (node as Node & { source: Node & { value?: unknown } }).source;
+      if (typeof value === "string") found.push({ specifier: value, line: lineOf(node) });
+    });
+    return found;
+  }
+
   /** Types too: every module that is named. */
   get mentions(): readonly Import[] {
-    const found: Import[] = [];
+    const found = [...this.lateImports];
     const pattern = /^(?:import|export|\})[^;"']*?from\s+"([^"]+)"|^import\s+"([^"]+)"/gm;
     for (const match of this.text.matchAll(pattern)) {
       const line = this.text.slice(0, match.index).split("\n").length;
