@@ -138,8 +138,15 @@ async function main(): Promise<number> {
     say(`  dist/nodens query example.org MX @127.0.0.1 -p ${port}`);
     say(`  dig -p ${port} @127.0.0.1 www.example.org`);
     say(`\nCtrl-C stops it.`);
-    await interrupted;
-    return 0;
+    await Promise.race([interrupted, nodens.ended]);
+    // Ctrl-C reaches nodens too, which may be the faster one: it then ends with 0.
+    const code = await nodens.stop();
+    if (code === 0) {
+      say("\nstopped");
+      return 0;
+    }
+    process.stderr.write(`nodens has ended by itself\n${nodens.stderr()}`);
+    return 1;
   } finally {
     await nodens?.stop();
     await upstream.close();

@@ -20,6 +20,8 @@ export interface NodensProcess {
   readonly pid: number;
   /** From start to the first answer. */
   readonly startMs: number;
+  /** Settled when it has ended. */
+  readonly ended: Promise<unknown>;
   /** Everything it wrote so far. */
   stdout(): string;
   stderr(): string;
@@ -84,6 +86,7 @@ export async function startNodens(
   return {
     pid: child.pid ?? 0,
     startMs: performance.now() - begin,
+    ended: exited,
     stdout: () => written.stdout,
     stderr: () => written.stderr,
     async stop(signal = "SIGTERM") {
