@@ -20,13 +20,16 @@ interface Server {
 }
 
 /** Runs `body` against a nodens that forwards to the fixture upstream, and stops both. */
-async function withServer(body: (server: Server) => Promise<void>): Promise<void> {
+async function withServer(
+  body: (server: Server) => Promise<void>,
+  command?: readonly string[],
+): Promise<void> {
   const upstream = await startFixtureUpstream();
   const port = await freePort();
   const corefile = writeCorefile(forwardTo(port, upstream.port));
   let nodens: NodensProcess | null = null;
   try {
-    nodens = await startNodens(["-conf", corefile.file], port);
+    nodens = await startNodens(["-conf", corefile.file], port, command);
     await body({ port, nodens, upstream });
   } finally {
     await nodens?.stop();
@@ -44,26 +47,41 @@ function forwardTo(port: number, upstreamPort: number): string {
 `;
 }
 
+async function answersTwice({ port, upstream }: Server): Promise<void> {
+  for (const [transport, name] of [
+    ["udp", "example.org"],
+    ["udp", "eXample.oRg"],
+    ["tcp", "EXAMPLE.org"],
+  ] as const) {
+    const reply = await ask(port, name, "A", { transport });
+    assert.equal(reply.rcode, "NOERROR");
+    assert.equal(reply.questions?.[0]?.name, name);
+    assert.equal(reply.flag_ra, true);
+    assert.deepEqual(
+      reply.answers?.map((record) => record.type === "A" && record.data),
+      ["192.0.2.10"],
+    );
+  }
+  const asked = upstream.queries.filter((query) => /^\w+ example\.org A$/i.test(query));
+  assert.equal(asked.length, 1);
+}
+
 test("nodens answers by UDP and by TCP, the second time from its cache", async () => {
-  await withServer(async ({ port, upstream }) => {
-    for (const [transport, name] of [
-      ["udp", "example.org"],
-      ["udp", "eXample.oRg"],
-      ["tcp", "EXAMPLE.org"],
-    ] as const) {
-      const reply = await ask(port, name, "A", { transport });
-      assert.equal(reply.rcode, "NOERROR");
-      assert.equal(reply.questions?.[0]?.name, name);
-      assert.equal(reply.flag_ra, true);
-      assert.deepEqual(
-        reply.answers?.map((record) => record.type === "A" && record.data),
-        ["192.0.2.10"],
-      );
-    }
-    const asked = upstream.queries.filter((query) => /^\w+ example\.org A$/i.test(query));
-    assert.equal(asked.length, 1);
-  });
+  await withServer(answersTwice);
 });
+
+for (const [runtime, command] of [
+  ["Node", ["node_modules/.bin/node", "--disable-warning=ExperimentalWarning", "src/main.ts"]],
+  ["Deno", ["node_modules/.bin/deno", "run", "-A", "src/main.ts"]],
+] as const) {
+  test(`nodens answers and stops the same way from source under ${runtime}`, async () => {
+    await withServer(async (server) => {
+      await answersTwice(server);
+      assert.equal(await server.nodens.stop("SIGTERM"), 0);
+      assert.equal(server.nodens.stderr(), "");
+    }, command);
+  });
+}
 
 test("nodens writes nothing on stderr while it starts, answers and stops on SIGTERM", async () => {
   await withServer(async ({ port, nodens }) => {

@@ -56,16 +56,18 @@ export function writeCorefile(text: string): { readonly file: string; remove(): 
 }
 
 /**
- * Starts nodens and waits until it answers by UDP at `port`.
+ * Starts nodens and waits until it answers by UDP at `port`; `command` is another way to run it.
  *
  * @throws {Error} with what it wrote on stderr, when it ends or stays silent.
  */
 export async function startNodens(
   parameters: readonly string[],
   port: number,
+  command: readonly string[] = [EXECUTABLE],
 ): Promise<NodensProcess> {
   const begin = performance.now();
-  const child = spawn(EXECUTABLE, parameters, { stdio: ["ignore", "pipe", "pipe"] });
+  const [program = EXECUTABLE, ...first] = command;
+  const child = spawn(program, [...first, ...parameters], { stdio: ["ignore", "pipe", "pipe"] });
   const written = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8");
