@@ -2,15 +2,14 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
-import { PLANE_SLAB_BYTES } from "./server/plane.ts";
-import { serve } from "./server/serve.ts";
+import { serve, WORKER_SLAB_BYTES } from "./server/serve.ts";
 import { openKernel } from "./sys/open_kernel.ts";
 
 const start = workerData as WorkerStart;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
 try {
-  serve(start, openKernel(PLANE_SLAB_BYTES, start.originMs), {
+  serve(start, openKernel(WORKER_SLAB_BYTES, start.originMs), {
     onReady: (ports) => say({ kind: "ready", ports }),
     onRecords: () => say({ kind: "records" }),
   });

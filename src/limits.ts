@@ -76,6 +76,8 @@ export const TCP_OUTPUT_BLOCKS = 64;
 
 /** No system call sleeps longer, so that a worker can always be told to stop. */
 export const SLEEP_MS_MAX = 100;
+/** A new worker makes its code hot for so long between two turns of its loop. */
+export const WARM_UP_STEP_MS = 1;
 /** When told to stop, a worker goes on for this long while clients wait for answers. */
 export const STOP_GRACE_MS = 1000;
 /** Records for the log that wait for the control plane, per worker; a power of two. */

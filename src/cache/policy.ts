@@ -42,6 +42,8 @@ export class Decision {
   ttlSecMax = TTL_SEC_MAX;
 }
 
+const NO_LIMITS: CacheClassPlan = { capacity: 0, ttlSecMax: 0, ttlSecMin: 0 };
+
 /** The `cache` lines of one server block, ready to be asked. */
 export class CachePolicy {
   readonly success: CacheClassPlan;
@@ -55,8 +57,9 @@ export class CachePolicy {
   readonly keepTtl: boolean;
 
   constructor(plan: CachePlan) {
-    this.success = plan.success;
-    this.denial = plan.denial;
+    // Copies: objects that came by message have other shapes than those made here.
+    this.success = { ...NO_LIMITS, ...plan.success };
+    this.denial = { ...NO_LIMITS, ...plan.denial };
     this.failureSec =
       plan.servfailMs === 0 ? 0 : Math.max(Math.ceil(plan.servfailMs / 1000), FAILURE_SEC_MIN);
     this.disableSuccess = plan.disableSuccess.map((zone) => nameToWire(zone));

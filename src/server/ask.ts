@@ -37,7 +37,7 @@ export function ask(plane: Plane, slot: number): void {
     pending.triedBits[slot]! |= 1 << position;
     const upstream = route.upstreams[position]!;
     const attemptsBefore = pending.attemptCounts[slot]!;
-    const overTcp = route.plan.forceTcp || pending.overTcp[slot] === 1;
+    const overTcp = route.forceTcp || pending.overTcp[slot] === 1;
     if (send(plane, slot, upstream, overTcp)) {
       const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
       setTimer(plane, slot, plane.nowMs + waitMs);
@@ -86,7 +86,7 @@ export function askSame(plane: Plane, slot: number, upstream: number): void {
   }
   const attemptsBefore = pending.attemptCounts[slot]!;
   const route = plane.routes[pending.routes[slot]!]!;
-  if (send(plane, slot, upstream, route.plan.forceTcp || pending.overTcp[slot] === 1)) {
+  if (send(plane, slot, upstream, route.forceTcp || pending.overTcp[slot] === 1)) {
     const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
     setTimer(plane, slot, plane.nowMs + waitMs);
   } else {

@@ -71,10 +71,15 @@ export class Loop {
     return ports;
   }
 
-  /** One turn: waits for something to do, for SLEEP_MS_MAX at most, and does it. */
-  turn(): void {
+  /**
+   * One turn: waits for something to do and does it.
+   *
+   * @param sleepMs the most to wait. Default, and most allowed, SLEEP_MS_MAX.
+   */
+  turn(sleepMs = SLEEP_MS_MAX): void {
     const { plane } = this;
-    const waitMs = plane.pending.timers.count === 0 ? SLEEP_MS_MAX : TIMER_TICK_MS;
+    const isQuiet = plane.pending.timers.count === 0 || sleepMs < TIMER_TICK_MS;
+    const waitMs = isQuiet ? sleepMs : TIMER_TICK_MS;
     const ready = this.#kernel.poll(this.#pollsPointer, this.#pollCount, waitMs);
     plane.nowMs = this.#kernel.monotonicMs();
     plane.nowSec = Math.floor(plane.nowMs / 1000);

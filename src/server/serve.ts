@@ -5,13 +5,17 @@ import { isStopRequested } from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import type { WorkerStart } from "../handoff/worker_start.ts";
-import { STOP_GRACE_MS } from "../limits.ts";
+import { SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { Loop } from "./loop.ts";
-import { Plane } from "./plane.ts";
+import { PLANE_SLAB_BYTES, Plane } from "./plane.ts";
+import { WarmUp } from "./warm_up.ts";
 
 /** The cache counts workers from 1, counters from 0. */
 const FIRST_WORKER = 1;
+
+/** Room for the plane that serves and the one that warms up; pages never used cost nothing. */
+export const WORKER_SLAB_BYTES = 2 * PLANE_SLAB_BYTES;
 
 /** Makes the state of a worker. */
 export function createPlane(start: WorkerStart, kernel: Kernel): Plane {
@@ -46,10 +50,17 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   const loop = new Loop(createPlane(start, kernel));
   const { plane } = loop;
   events.onReady(loop.open());
+  let warmUp = WarmUp.create(kernel, start.hashSeed);
   while (!isStopRequested(control)) {
-    loop.turn();
+    loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
     if (plane.ring.shouldCall()) events.onRecords();
+    if (warmUp !== null && !warmUp.step(WARM_UP_STEP_MS)) {
+      warmUp = null;
+      // What compilers leave behind; some 10 MB.
+      kernel.trimHeap();
+    }
   }
+  warmUp?.close();
   const deadlineMs = kernel.monotonicMs() + STOP_GRACE_MS;
   while (plane.pending.usedCount > 0 && kernel.monotonicMs() < deadlineMs) loop.turn();
   loop.close();

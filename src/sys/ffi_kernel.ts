@@ -68,6 +68,7 @@ export function createFfiKernel(library: NativeLibrary, originMs: number): Kerne
       answer(native.getsockopt(fd, level, name, value, length)),
     shutdown: (fd, how) => answer(native.shutdown(fd, how)),
     close: (fd) => answer(native.close(fd)),
+    trimHeap: () => void native.malloc_trim(0),
   };
   assertEpollLayout(kernel);
   return kernel;

@@ -28,6 +28,7 @@ export const SYMBOLS = {
   getsockopt: ["i", "iiipp"],
   shutdown: ["i", "ii"],
   close: ["i", "i"],
+  malloc_trim: ["i", "u"],
 } as const;
 
 export type SymbolName = keyof typeof SYMBOLS;

@@ -52,4 +52,7 @@ export interface Kernel {
   getsockopt(fd: number, level: number, name: number, value: Pointer, length: Pointer): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
+
+  /** Gives memory that libc holds for nobody back to the kernel (malloc_trim(3)). */
+  trimHeap(): void;
 }

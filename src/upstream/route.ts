@@ -17,11 +17,14 @@ export const NO_UPSTREAM = -1;
 export class Route {
   /** Among all routes of the data plane. */
   readonly number: number;
-  readonly plan: ForwardPlan;
+  readonly forceTcp: boolean;
   /** Index of each upstream in the data plane's list. */
   readonly upstreams: Int16Array;
   /** Questions in flight by this route. */
   inFlightCount = 0;
+  readonly #maxConcurrent: number;
+  readonly #failfast: boolean;
+  readonly #policy: number;
   readonly #known: readonly Upstream[];
   readonly #random: RandomPool;
   readonly #from: Uint8Array;
@@ -38,7 +41,10 @@ export class Route {
     random: RandomPool,
   ) {
     this.number = number;
-    this.plan = plan;
+    this.forceTcp = plan.forceTcp;
+    this.#maxConcurrent = plan.maxConcurrent;
+    this.#failfast = plan.failfastAllUnhealthy;
+    this.#policy = plan.policy;
     this.upstreams = Int16Array.from(upstreams);
     this.#known = known;
     this.#random = random;
@@ -57,7 +63,7 @@ export class Route {
   }
 
   isFull(): boolean {
-    return this.plan.maxConcurrent !== 0 && this.inFlightCount >= this.plan.maxConcurrent;
+    return this.#maxConcurrent !== 0 && this.inFlightCount >= this.#maxConcurrent;
   }
 
   /** Whether `failover` names this rcode. */
@@ -95,12 +101,12 @@ export class Route {
       if (isUp && up === NO_UPSTREAM) up = position;
     }
     if (up !== NO_UPSTREAM) return up;
-    if (this.plan.failfastAllUnhealthy) return NO_UPSTREAM;
+    if (this.#failfast) return NO_UPSTREAM;
     return untried === NO_UPSTREAM ? start : untried;
   }
 
   #start(count: number): number {
-    switch (this.plan.policy) {
+    switch (this.#policy) {
       case POLICY_RANDOM:
         return this.#random.below(count);
       case POLICY_ROUND_ROBIN:

@@ -301,6 +301,8 @@ export class SimKernel extends SimSystem implements Kernel {
     });
   }
 
+  trimHeap(): void {}
+
   close(fd: number): number {
     return this.call("close", () => {
       const file = this.file(fd);
