@@ -1,4 +1,3 @@
-// Hot path.
 /**
  * What a worker counts, in shared memory: one row of doubles per worker, written by it alone.
  *

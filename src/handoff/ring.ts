@@ -20,7 +20,7 @@ const DROPPED = 2;
 const CALLED = 3;
 const LENGTH_BYTES = 4;
 
-/** @param capacityBytes a power of two. */
+/** Cold: at start. @param capacityBytes a power of two. */
 export function ringMemory(capacityBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(HEAD_BYTES + capacityBytes);
 }
@@ -82,7 +82,11 @@ export class RingReader {
     Atomics.store(this.#head, CALLED, 0);
   }
 
-  /** The oldest record, copied out, or null when there is none. */
+  /**
+   * The oldest record, copied out, or null when there is none.
+   *
+   * Cold: the control plane reads.
+   */
   read(): Uint8Array | null {
     const taken = Atomics.load(this.#head, TAKEN);
     if (taken === Atomics.load(this.#head, WRITTEN)) return null;

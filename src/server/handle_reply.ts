@@ -108,7 +108,9 @@ function finishWithReply(plane: Plane, slot: number): void {
   finishAnswered(plane, slot);
 }
 
-/** Decides whether and how long the clean reply is kept, and brings its TTLs into the view's limits. */
+/**
+ * Decides whether and how long the clean reply is kept, and brings its TTLs into the view's limits.
+ */
 function settle(plane: Plane, slot: number): void {
   const { pending, reply, scratch } = plane;
   const { decision } = scratch;

@@ -30,6 +30,8 @@ const WILDCARDS = new Set(["0.0.0.0", "::"]);
  * Opens the UDP and TCP socket of every listener of the plan. With port 0 both get the same free
  * port.
  *
+ * Cold: at start.
+ *
  * @returns the ports, by listener.
  * @throws {SysError} for the first that cannot be had; those before it are closed again.
  */
@@ -55,6 +57,7 @@ export function openListeners(plane: Plane): number[] {
   }
 }
 
+/** Cold: at the end. */
 export function closeListeners(plane: Plane): void {
   for (const fds of [plane.listenerFds, plane.listenerTcpFds]) {
     fds.forEach((fd, index) => {

@@ -63,7 +63,14 @@ export class Loop {
     this.#eventsPointer = kernel.pointer(this.#events);
   }
 
-  /** Opens the listeners. @returns their ports. @throws {SysError} when one cannot be had. */
+  /**
+   * Opens the listeners.
+   *
+   * Cold: at start.
+   *
+   * @returns their ports.
+   * @throws {SysError} when one cannot be had.
+   */
   open(): number[] {
     const ports = openListeners(this.plane);
     this.#watch(0, this.plane.epoll);

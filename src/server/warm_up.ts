@@ -1,13 +1,15 @@
 /**
  * Makes the hot path hot before traffic does.
  *
- * A JavaScript engine compiles what runs often. At 2,000 queries per second it takes minutes until all of
- * the query's way is compiled well, and until then a query costs twice as much CPU (figures in
- * hack/decisions/0004). So a new worker asks itself some thousand questions, over loopback sockets of its
- * own, through a second `Plane` with a small cache of its own: nothing of it shows in counters, logs
- * or answers. It does so in short steps between the turns of the real loop, which always comes first.
+ * A JavaScript engine compiles what runs often. At 2,000 queries per second it takes minutes until
+ * all of the query's way is compiled well, and until then a query costs twice as much CPU (figures
+ * in hack/decisions/0004). So a new worker asks itself some thousand questions, over loopback
+ * sockets of its own, through a second `Plane` with a small cache of its own: nothing of it shows
+ * in counters, logs or answers. It does so in short steps between the turns of the real loop, which
+ * always comes first.
  *
- * It is only an optimisation: whatever fails here (no loopback, no descriptors) ends it without a word.
+ * It is only an optimisation: whatever fails here (no loopback, no descriptors) ends it without a
+ * word.
  */
 
 import { Cache } from "../cache/cache.ts";

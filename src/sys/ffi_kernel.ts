@@ -27,6 +27,8 @@ export interface NativeLibrary {
 /**
  * Wraps `library`. Each thread needs its own, because `errno` belongs to a thread.
  *
+ * Cold: at start; the closures that it makes are the hot path.
+ *
  * @param originMs what `monotonicMs` counts from, as a `performance.timeOrigin`: the same in all
  * threads of a process.
  * @throws {Error} when the layout of `epoll_event` is not that of this machine.

@@ -7,7 +7,7 @@
  *   headers  mmsghdr[64]                       64 bytes each; a msghdr and the received length
  *   iovecs   iovec[64]                         points to the row's buffer
  *   names    sockaddr[64]                      32 bytes each; who sent it
- *   controls cmsghdr[64]                       64 bytes each; IP_PKTINFO when the socket asks for it
+ *   controls cmsghdr[64]                       64 bytes each; IP_PKTINFO on wildcard sockets
  *   buffers  4096 (+ 64) bytes each            the message, at an offset divisible by 64
  *
  * Buffers are 65 cache lines apart, not 64: a power of two would put the first bytes of all of them

@@ -5,7 +5,6 @@
 
 import process from "node:process";
 import { Worker } from "node:worker_threads";
-import type { WorkerStart } from "../handoff/worker_start.ts";
 
 /** Name of the asset in the executable, see build/sea.ts. */
 const WORKER_ASSET = "data_main.js";
@@ -15,8 +14,12 @@ const WORKER_ASSET = "data_main.js";
  */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
-/** Starts one worker. It says `WorkerMessage`s. */
-export function startWorker(start: WorkerStart): Worker {
+/**
+ * Starts one worker.
+ *
+ * @param start what it finds as its `workerData`, cloned; shared memory stays shared.
+ */
+export function startWorker(start: object): Worker {
   const code = embeddedCode();
   const settings = { workerData: start, resourceLimits: WORKER_LIMITS };
   if (code !== null) return new Worker(code, { ...settings, eval: true });
