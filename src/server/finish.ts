@@ -84,8 +84,8 @@ export function finishFailed(plane: Plane, slot: number, reason: number): void {
 }
 
 /**
- * Makes the message in the scratch memory an entry image of the question of `slot`, and stores it if
- * `decision` says so.
+ * Makes the message in the scratch memory an entry image of the question of `slot`, and stores it
+ * if `decision` says so.
  */
 export function storeScratch(plane: Plane, slot: number): void {
   const { pending, scratch } = plane;
@@ -138,7 +138,7 @@ export function udpLimit(udpSizeBytes: number): number {
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {
   const { scratch } = plane;
   const message = scratch.messageOffset;
-  return writeAnswer(
+  const length = writeAnswer(
     scratch.words,
     scratch.view,
     message,
@@ -153,4 +153,6 @@ function writeScratch(plane: Plane, target: number, limitBytes: number): number 
     limitBytes,
     plane.query,
   );
+  if (length < scratch.messageLength) plane.counters[COUNTER.answersTruncated]! += 1;
+  return length;
 }

@@ -6,13 +6,8 @@
  * the answer, if there is one at once, stands at `target` afterwards.
  */
 
+import { NOT_CACHED } from "../cache/cache.ts";
 import {
-  entryExpiresAtSec,
-  entryMessageLength,
-  entryMessageOffset,
-  entryStoredAtSec,
-  entryTtlCount,
-  entryTtlsOffset,
   VARIANT_CHECKING_DISABLED,
   VARIANT_DNSSEC_OK,
   VARIANT_NO_RECURSION,
@@ -110,35 +105,24 @@ function answerFromCache(
   limitBytes: number,
 ): number {
   const { cache, query } = plane;
-  const entry = cache.find(
-    query.name,
-    query.nameLength,
-    query.hash,
-    query.type,
-    query.class,
-    variant,
-    viewId,
-  );
-  if (entry === 0) return NO_ANSWER;
-  const at = entry >>> 2;
-  const words = cache.words;
-  if (entryExpiresAtSec(words, at) <= plane.nowSec) return NO_ANSWER;
-  const messageLength = entryMessageLength(words, at);
+  const { name, nameLength, hash, type } = query;
+  const entry = cache.find(name, nameLength, hash, type, query.class, variant, viewId);
+  if (entry === NOT_CACHED || cache.expiresAtSec <= plane.nowSec) return NO_ANSWER;
+  // The fields that `find` has read are used, and no others: another worker may be writing.
   const answered = writeAnswer(
-    words,
+    cache.words,
     cache.view,
-    entryMessageOffset(entry),
-    messageLength,
-    entryTtlsOffset(entry, messageLength),
-    entryTtlCount(words, at),
-    keepTtl ? 0 : plane.nowSec - entryStoredAtSec(words, at),
+    cache.messageOffset,
+    cache.messageLength,
+    cache.ttlsOffset,
+    cache.ttlCount,
+    keepTtl ? 0 : plane.nowSec - cache.storedAtSec,
     plane.words,
     plane.view,
     target,
     limitBytes,
     query,
   );
-  // Another worker may have written over the entry while it was copied.
   return cache.isStill(entry) ? answered : NO_ANSWER;
 }
 
