@@ -123,7 +123,9 @@ function answerFromCache(
     limitBytes,
     query,
   );
-  return cache.isStill(entry) ? answered : NO_ANSWER;
+  if (!cache.isStill(entry)) return NO_ANSWER;
+  if (answered < cache.messageLength) plane.counters[COUNTER.answersTruncated] += 1;
+  return answered;
 }
 
 function isTransfer(type: number): boolean {

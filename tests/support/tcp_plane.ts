@@ -5,7 +5,7 @@
  * `hit` comes from a cache with one entry, and all others wait until the test answers them.
  */
 
-import { buildEntry, ENTRY_HEADER_BYTES } from "../../src/cache/entry.ts";
+import { buildEntry, ENTRY_HEADER_BYTES, entryTtlsOffset } from "../../src/cache/entry.ts";
 import {
   COUNTER,
   type CounterName,
@@ -205,5 +205,16 @@ function fakeCache(hitBytes: number) {
   const ttls = new Uint16Array(1);
   const { length } = name;
   buildEntry(words, view, entry, hitBytes, ttls, 0, 0, length, TYPE_A, CLASS_IN, 0, 0, decision, 0);
-  return { words, view, find: () => entry, isStill: () => true };
+  return {
+    words,
+    view,
+    messageOffset: entry + ENTRY_HEADER_BYTES,
+    messageLength: hitBytes,
+    ttlsOffset: entryTtlsOffset(entry, hitBytes),
+    ttlCount: 0,
+    storedAtSec: 0,
+    expiresAtSec: LIFETIME_SEC,
+    find: () => entry,
+    isStill: () => true,
+  };
 }
