@@ -111,7 +111,7 @@ export class SimNetwork {
   bindUdp(port: UdpPort): number {
     const sharing = this.#udpPorts.get(port.local.port) ?? new Set<UdpPort>();
     for (const other of sharing) {
-      if (conflict(other.local, port.local) && !(other.reusePort && port.reusePort)) {
+      if (this.#conflict(other.local, port.local) && !(other.reusePort && port.reusePort)) {
         return -EADDRINUSE;
       }
     }
@@ -122,7 +122,7 @@ export class SimNetwork {
   /** @returns 0, or a negated error number. */
   bindTcp(port: TcpPort): number {
     for (const other of this.#tcpPorts) {
-      if (conflict(other.local, port.local) && !(other.reusePort && port.reusePort)) {
+      if (this.#conflict(other.local, port.local) && !(other.reusePort && port.reusePort)) {
         return -EADDRINUSE;
       }
     }
@@ -205,7 +205,7 @@ export class SimNetwork {
     let best: UdpPort[] = [];
     let bestScore = 0;
     for (const port of this.#udpPorts.get(datagram.to.port) ?? []) {
-      if (!covers(port.local, datagram.to)) continue;
+      if (!this.#covers(port.local, datagram.to)) continue;
       if (port.remote !== null && !isSame(port.remote, datagram.from)) continue;
       const score = 1 + (port.remote !== null ? 2 : 0) + (isWildcard(port.local.address) ? 0 : 1);
       if (score < bestScore) continue;
@@ -218,7 +218,7 @@ export class SimNetwork {
 
   #greet(client: SimStream): void {
     const listening = [...this.#tcpPorts].filter((port) => port.isListening);
-    const candidates = listening.filter((port) => covers(port.local, client.remote));
+    const candidates = listening.filter((port) => this.#covers(port.local, client.remote));
     const exact = candidates.filter((port) => !isWildcard(port.local.address));
     const pool = exact.length > 0 ? exact : candidates;
     const server = new SimStream(this, client.remote, client.local, "open");
@@ -234,6 +234,18 @@ export class SimNetwork {
       this.transmit(client, () => port.accept(server));
       client.establish(server);
     });
+  }
+
+  #conflict(left: Endpoint, right: Endpoint): boolean {
+    return this.#covers(left, right) || this.#covers(right, left);
+  }
+
+  /** Whether a socket bound to `local` gets what is sent to `to`: wildcards are the server's. */
+  #covers(local: Endpoint, to: Endpoint): boolean {
+    if (local.port !== to.port) return false;
+    if (local.address === to.address) return true;
+    if (!isWildcard(local.address) || !this.isLocal(to.address)) return false;
+    return familyOf(local.address) === familyOf(to.address);
   }
 
   #path(from: string, to: string): PathOptions {
@@ -263,16 +275,6 @@ export function isWildcard(address: string): boolean {
 
 export function isSame(left: Endpoint, right: Endpoint): boolean {
   return left.port === right.port && left.address === right.address;
-}
-
-function covers(local: Endpoint, to: Endpoint): boolean {
-  if (local.port !== to.port) return false;
-  if (local.address === to.address) return true;
-  return isWildcard(local.address) && familyOf(local.address) === familyOf(to.address);
-}
-
-function conflict(left: Endpoint, right: Endpoint): boolean {
-  return covers(left, right) || covers(right, left);
 }
 
 /** Which of the sockets that share a port gets a peer's packets: always the same one. */

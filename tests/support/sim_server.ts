@@ -1,0 +1,122 @@
+/**
+ * The real server on the simulated kernel: what `serve()` makes of a Corefile, turned by hand.
+ *
+ * Time stands still until a test lets it pass: `settle()` runs the server until it would sleep,
+ * `pass()` lets it sleep and wake for so long.
+ */
+
+import { Cache } from "../../src/cache/cache.ts";
+import { compilePlan } from "../../src/config/compile.ts";
+import { requireConfig } from "../../src/config/load.ts";
+import { type InterfaceAddresses, memorySource } from "../../src/config/source.ts";
+import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
+import type { Plan } from "../../src/handoff/plan.ts";
+import { RingReader, ringMemory } from "../../src/handoff/ring.ts";
+import { Loop } from "../../src/server/loop.ts";
+import { PLANE_SLAB_BYTES } from "../../src/server/plane.ts";
+import { createPlane } from "../../src/server/serve.ts";
+import { SimKernel } from "./sim_kernel.ts";
+import type { SimKernelOptions } from "./sim_system.ts";
+
+const COREFILE = "Corefile";
+const RING_BYTES = 64 * 1024;
+/** Turns without sleeping after which the server is thought to spin. */
+const TURNS_MAX = 100_000;
+
+export interface SimServerOptions extends SimKernelOptions {
+  readonly corefile: string;
+  /** Further files, by path: `/etc/resolv.conf`. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly interfaces?: readonly InterfaceAddresses[];
+  /** Default 4 MiB. */
+  readonly cacheBytes?: number;
+}
+
+export class SimServer {
+  readonly sim: SimKernel;
+  readonly loop: Loop;
+  readonly plan: Plan;
+  /** Records for the plugins `log` and `errors`. */
+  readonly records: RingReader;
+  readonly #counters = countersMemory(1);
+  /** Descriptors open right after the start. */
+  readonly openCountAtStart: number;
+
+  /** @throws {ConfigError | SysError} when the server cannot start. */
+  constructor(options: SimServerOptions) {
+    const { corefile, files, interfaces, cacheBytes = 4 * 1024 * 1024 } = options;
+    const source = memorySource(
+      { ...files, [COREFILE]: corefile },
+      { interfaces: interfaces ?? [] },
+    );
+    this.plan = compilePlan(requireConfig({ confFile: COREFILE, source }).config, 1);
+    this.sim = new SimKernel({ slabBytes: PLANE_SLAB_BYTES, ...options });
+    const ring = ringMemory(RING_BYTES);
+    this.records = new RingReader(ring);
+    const cacheMemory = Cache.memoryFor(cacheBytes);
+    new Cache(cacheMemory, { shared: false }).setViews(
+      this.plan.views.map(({ cache }, view) => ({
+        view,
+        successCapacity: cache?.success.capacity ?? 0,
+        denialCapacity: cache?.denial.capacity ?? 0,
+      })),
+      0,
+    );
+    const start = {
+      worker: 1,
+      workerCount: 1,
+      plan: this.plan,
+      cacheMemory,
+      countersMemory: this.#counters,
+      controlMemory: new SharedArrayBuffer(64),
+      ringMemory: ring,
+      originMs: 0,
+      hashSeed: this.sim.prng.uint32() | 0,
+    };
+    this.loop = new Loop(createPlane(start, this.sim));
+    this.loop.open();
+    this.openCountAtStart = this.sim.openCount;
+  }
+
+  /** Runs the server until it has nothing to do at this moment. */
+  settle(): void {
+    this.runUntil(this.sim.clock.nowMs);
+  }
+
+  /** Lets `ms` milliseconds pass. */
+  pass(ms: number): void {
+    this.runUntil(this.sim.clock.nowMs + ms);
+  }
+
+  runUntil(atMs: number): void {
+    const { sim } = this;
+    sim.horizonMs = atMs;
+    const reachedBefore = sim.horizonCount;
+    let nowMs = sim.clock.nowMs;
+    for (let turns = 0; sim.horizonCount === reachedBefore; turns++) {
+      if (turns > TURNS_MAX) throw new Error(`the server spins at ${nowMs} ms`);
+      this.loop.turn();
+      if (sim.clock.nowMs !== nowMs) turns = 0;
+      nowMs = sim.clock.nowMs;
+    }
+  }
+
+  counter(name: CounterName): number {
+    return readCounters(this.#counters)[name];
+  }
+
+  /** What the server still holds for questions that nobody waits for any more; all 0 is right. */
+  get leftOver(): Readonly<Record<string, number>> {
+    const { plane } = this.loop;
+    return {
+      pending: plane.pending.usedCount,
+      waiters: plane.waiters.usedCount,
+      timers: plane.pending.timers.count,
+      inFlight: plane.routes.reduce((sum, route) => sum + route.inFlightCount, 0),
+    };
+  }
+
+  close(): void {
+    this.loop.close();
+  }
+}
