@@ -132,6 +132,13 @@ export class Plane {
     this.answers = new SendBatch(kernel, UDP_BATCH, roundUp(UDP_ANSWER_BYTES_MAX));
     this.waiters = new Waiters(slab, WAITERS_MAX);
     this.pending = new PendingTable(PENDING_MAX, this.nowMs);
+    const { upstreams, routes, views } = buildViews(plan, this.random);
+    this.upstreams = upstreams;
+    this.routes = routes;
+    this.views = views;
+    this.upstreamBatches = upstreams.map(
+      () => new SendBatch(kernel, UPSTREAM_BATCH, UPSTREAM_QUERY_BYTES),
+    );
     this.channels = new Channels();
     this.udpChannels = new UdpChannels(
       kernel,
@@ -140,6 +147,7 @@ export class Plane {
       this.random,
       this.epoll,
       TAG_UDP_CHANNEL,
+      this.upstreamBatches,
     );
     this.tcpChannels = new TcpChannels(
       kernel,
@@ -149,13 +157,6 @@ export class Plane {
       TAG_TCP_CHANNEL,
     );
     this.tcpClients = new TcpClients(kernel, this.sockets, this.epoll, TAG_TCP_CLIENT, counters);
-    const { upstreams, routes, views } = buildViews(plan, this.random);
-    this.upstreams = upstreams;
-    this.routes = routes;
-    this.views = views;
-    this.upstreamBatches = upstreams.map(
-      () => new SendBatch(kernel, UPSTREAM_BATCH, UPSTREAM_QUERY_BYTES),
-    );
     const listenerCount = plan.listeners.length;
     this.listenerFds = new Int32Array(listenerCount).fill(-1);
     this.listenerTcpFds = new Int32Array(listenerCount).fill(-1);

@@ -180,19 +180,23 @@ export class TcpChannels {
   nextMessage(channel: number): number {
     const { bytes, view } = this.#kernel.slab;
     const buffer = this.#receive + this.#bufferOf[channel]! * RECEIVE_BYTES;
-    const taken = this.#taken[channel]!;
-    const left = this.#filled[channel]! - taken;
-    const length = left < PREFIX_BYTES ? 0 : view.getUint16(buffer + taken);
-    if (left < PREFIX_BYTES || left < PREFIX_BYTES + length) {
-      if (taken !== 0) bytes.copyWithin(buffer, buffer + taken, buffer + taken + left);
-      this.#filled[channel] = left;
-      this.#taken[channel] = 0;
-      return 0;
+    const filled = this.#filled[channel]!;
+    let taken = this.#taken[channel]!;
+    while (filled - taken >= PREFIX_BYTES) {
+      const length = view.getUint16(buffer + taken);
+      const message = taken + PREFIX_BYTES;
+      if (filled - message < length) break;
+      taken = message + length;
+      // A message of no bytes says nothing; the one behind it might.
+      if (length === 0) continue;
+      this.#taken[channel] = taken;
+      this.messageOffset = buffer + message;
+      return length;
     }
-    this.#taken[channel] = taken + PREFIX_BYTES + length;
-    this.messageOffset = buffer + taken + PREFIX_BYTES;
-    // A message of no bytes says nothing; the one behind it might.
-    return length === 0 ? this.nextMessage(channel) : length;
+    if (taken !== 0) bytes.copyWithin(buffer, buffer + taken, buffer + filled);
+    this.#filled[channel] = filled - taken;
+    this.#taken[channel] = 0;
+    return 0;
   }
 
   /** Takes no more queries; closed when the last in flight is over. */

@@ -15,6 +15,7 @@ import {
 import type { RandomPool } from "../std/random_pool.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { EPOLL_CTL_ADD, EPOLLIN } from "../sys/layout.ts";
+import type { SendBatch } from "../sys/send_batch.ts";
 import type { Sockets } from "../sys/sockets.ts";
 import { CHANNEL_UDP, type Channels, NO_CHANNEL } from "./channels.ts";
 import type { Upstream } from "./upstream.ts";
@@ -26,6 +27,7 @@ export class UdpChannels {
   readonly #random: RandomPool;
   readonly #epoll: number;
   readonly #tag: number;
+  readonly #batches: readonly SendBatch[];
   /** The channels of upstream u: UDP_CHANNELS_PER_UPSTREAM entries from u * that. */
   readonly #members = new Int32Array(UPSTREAMS_MAX * UDP_CHANNELS_PER_UPSTREAM).fill(NO_CHANNEL);
   /** The member chosen for this turn, and the turn it was chosen in. */
@@ -34,7 +36,10 @@ export class UdpChannels {
   readonly #below: (count: number) => number;
   openedCount = 0;
 
-  /** @param tag of the epoll events of these sockets; the channel is added to it. */
+  /**
+   * @param tag of the epoll events of these sockets; the channel is added to it.
+   * @param batches by upstream: the queries of this turn, written for a channel's descriptor.
+   */
   constructor(
     kernel: Kernel,
     sockets: Sockets,
@@ -42,6 +47,7 @@ export class UdpChannels {
     random: RandomPool,
     epoll: number,
     tag: number,
+    batches: readonly SendBatch[],
   ) {
     this.#kernel = kernel;
     this.#sockets = sockets;
@@ -49,6 +55,7 @@ export class UdpChannels {
     this.#random = random;
     this.#epoll = epoll;
     this.#tag = tag;
+    this.#batches = batches;
     this.#below = (count) => random.below(count);
   }
 
@@ -71,7 +78,10 @@ export class UdpChannels {
 
   /** Takes no more queries by `channel`; closes it when it has none in flight. */
   retire(channel: number): void {
-    const first = this.#channels.upstreams[channel]! * UDP_CHANNELS_PER_UPSTREAM;
+    const upstream = this.#channels.upstreams[channel]!;
+    const first = upstream * UDP_CHANNELS_PER_UPSTREAM;
+    // Its number may be another upstream's in this very turn.
+    if (this.#chosen[upstream] === channel) this.#chosen[upstream] = NO_CHANNEL;
     for (let member = first; member < first + UDP_CHANNELS_PER_UPSTREAM; member++) {
       if (this.#members[member] === channel) this.#members[member] = NO_CHANNEL;
     }
@@ -84,6 +94,9 @@ export class UdpChannels {
     if (this.#channels.retiring[channel] === 0 || this.#channels.inFlightCounts[channel] !== 0) {
       return;
     }
+    // Queries of this turn may wait in the batch, all answered or given up. Later they would leave
+    // by whatever gets the descriptor next: another upstream's socket, or a client's connection.
+    this.#batches[this.#channels.upstreams[channel]!]!.flush();
     this.#kernel.close(this.#channels.fds[channel]!);
     this.#channels.close(channel);
   }
