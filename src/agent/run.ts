@@ -11,6 +11,7 @@ import { formatProblem } from "../config/problem.ts";
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
+import { collectGarbage } from "../sys/collect_garbage.ts";
 import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 
@@ -44,6 +45,7 @@ export const runAgent: RunAgent = async (options) => {
   }
   if (options.pidFile !== null) writeFileSync(options.pidFile, `${process.pid}\n`);
   if (!options.quiet) announce(plan, ports);
+  collectGarbage();
   const code = await untilEnd(dataPlane);
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;

@@ -6,6 +6,7 @@ import { countersRow } from "../handoff/counters.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import type { WorkerStart } from "../handoff/worker_start.ts";
 import { SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
+import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { Loop } from "./loop.ts";
 import { PLANE_SLAB_BYTES, Plane } from "./plane.ts";
@@ -57,6 +58,7 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
     if (warmUp !== null && !warmUp.step(WARM_UP_STEP_MS)) {
       warmUp = null;
       // What compilers leave behind; some 10 MB.
+      collectGarbage();
       kernel.trimHeap();
     }
   }
