@@ -36,6 +36,9 @@ export const QUESTION_DEADLINE_MS = 4200;
 /** A question that no upstream answered is not asked again for this long (RFC 9520 §3.2). */
 export const FAILURE_CACHE_MS_MIN = 1000;
 
+/** A health probe that was not answered by then has failed, as in CoreDNS. */
+export const PROBE_TIMEOUT_MS = 1000;
+
 /** Addresses in one `forward`, as in CoreDNS. */
 export const UPSTREAMS_PER_FORWARD_MAX = 15;
 /** Distinct upstream addresses of a whole configuration. */

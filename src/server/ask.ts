@@ -12,8 +12,13 @@ import {
   VARIANT_NO_RECURSION,
 } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { REASON_TIMEOUT, REASON_UNREACHABLE } from "../handoff/records.ts";
-import { ATTEMPTS_MAX, QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { REASON_TIMEOUT, REASON_UNREACHABLE, REASON_UPSTREAMS_DOWN } from "../handoff/records.ts";
+import {
+  ATTEMPTS_MAX,
+  PROBE_TIMEOUT_MS,
+  QUESTION_DEADLINE_MS,
+  UDP_ANSWER_BYTES_MAX,
+} from "../limits.ts";
 import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
@@ -30,10 +35,16 @@ const NO_ID = -1;
 /** Makes the next attempt for `slot`, or lets it fail when there is nobody left to ask. */
 export function ask(plane: Plane, slot: number): void {
   const { pending } = plane;
+  let reason = REASON_UNREACHABLE;
+  // What one upstream refuses, another may understand.
+  pending.plain[slot] = 0;
   while (pending.attemptCounts[slot]! < ATTEMPTS_MAX) {
     const route = plane.routes[pending.routes[slot]!]!;
     const position = route.choose(pending.triedBits[slot]!);
-    if (position === NO_UPSTREAM) break;
+    if (position === NO_UPSTREAM) {
+      reason = REASON_UPSTREAMS_DOWN;
+      break;
+    }
     pending.triedBits[slot]! |= 1 << position;
     const upstream = route.upstreams[position]!;
     const attemptsBefore = pending.attemptCounts[slot]!;
@@ -50,7 +61,7 @@ export function ask(plane: Plane, slot: number): void {
   // Earlier attempts may still be answered until the deadline; with none under way there is no
   // hope.
   if (hasOpenAttempt(plane, slot)) setTimer(plane, slot, deadlineMs(plane, slot));
-  else finishFailed(plane, slot, REASON_UNREACHABLE);
+  else finishFailed(plane, slot, reason);
 }
 
 /** The timer of `slot` is due: next attempt, or the end. */
@@ -94,11 +105,19 @@ export function askSame(plane: Plane, slot: number, upstream: number): void {
   }
 }
 
-/** Sends a health probe (`. NS` unless configured) to an upstream that has failed. */
+/**
+ * Sends a health probe (`. NS` unless configured) to an upstream that has failed, unless the one
+ * before may still be answered: the upstream may be further away than the time between probes.
+ */
 export function probe(plane: Plane, upstream: number): void {
   const { pending } = plane;
   const known = plane.upstreams[upstream]!;
-  endAttempt(plane, pending.probeOf(upstream));
+  const before = pending.probeOf(upstream);
+  if (pending.attemptKeys[before] !== NO_ATTEMPT) {
+    if (plane.nowMs - known.probeSentMs < PROBE_TIMEOUT_MS) return;
+    endAttempt(plane, before);
+    noteFailure(plane, upstream);
+  }
   const channel = chooseChannel(plane, upstream, known.settings.forceTcp);
   if (channel === NO_CHANNEL) return;
   const id = freeId(plane, channel);
@@ -106,7 +125,9 @@ export function probe(plane: Plane, upstream: number): void {
   const offset = plane.probeOffsets[upstream]!;
   const lengthBytes = plane.probeLengths[upstream]!;
   const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
-  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0)) return;
+  const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
+  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt)) return;
+  known.probeSentMs = plane.nowMs;
   pending.beginProbe(upstream, channel, id);
   plane.channels.inFlightCounts[channel]! += 1;
 }
@@ -127,8 +148,13 @@ function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): b
     ((variant & VARIANT_NO_RECURSION) === 0 ? FLAG_RD : 0) |
     ((variant & VARIANT_CHECKING_DISABLED) === 0 ? 0 : FLAG_CD);
   const dnssecOk = (variant & VARIANT_DNSSEC_OK) === 0 ? 0 : 1;
-  if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk)) return false;
-  pending.beginAttempt(slot, channel, id, upstream, plane.nowMs);
+  // Who wants DNSSEC needs EDNS: it is tried even where it was refused, but not insisted on.
+  const isWanted = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1;
+  const withOpt = isWanted && pending.plain[slot] === 0 ? 1 : 0;
+  if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk, withOpt)) {
+    return false;
+  }
+  pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
   channels.inFlightCounts[channel]! += 1;
   plane.counters[COUNTER.upstreamQueries]! += 1;
   return true;
@@ -150,9 +176,9 @@ function writeTo(
   lengthBytes: number,
   flags: number,
   dnssecOk: number,
+  withOpt: number,
 ): boolean {
   const { channels } = plane;
-  const withOpt = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1 ? 1 : 0;
   const overTcp = channels.kinds[channel] === CHANNEL_TCP;
   const batch = plane.upstreamBatches[upstream]!;
   const target = overTcp ? plane.queryScratch : batch.buffer(channels.fds[channel]!);

@@ -59,11 +59,22 @@ export function handleTcpChannel(
 
 /** Once a second: closes what is idle or old, gives up connections that are not made. */
 export function sweepChannels(plane: Plane): void {
+  endIdleProbes(plane);
   plane.udpChannels.sweep(plane.nowMs);
   for (;;) {
     const channel = plane.tcpChannels.overdue(plane.upstreams, plane.nowMs);
     if (channel === NO_CHANNEL) return;
     handleTcpEnd(plane, channel, !plane.tcpChannels.isConnected(channel));
+  }
+}
+
+/**
+ * A probe that was lost would keep its channel open: nobody looks at it once the upstream is up.
+ */
+function endIdleProbes(plane: Plane): void {
+  for (let upstream = 0; upstream < plane.upstreams.length; upstream++) {
+    if (plane.upstreams[upstream]!.failCount !== 0) continue;
+    endAttempt(plane, plane.pending.probeOf(upstream));
   }
 }
 

@@ -5,13 +5,12 @@
  */
 
 import { COUNTER } from "../handoff/counters.ts";
-import { REASON_NO_ROUTE, REASON_UNREACHABLE } from "../handoff/records.ts";
+import { REASON_NO_ROUTE } from "../handoff/records.ts";
 import { NO_SLOT } from "../std/slot_pool.ts";
 import { writeError } from "../wire/answer.ts";
 import { RCODE_REFUSED, RCODE_SERVFAIL } from "../wire/constants.ts";
 import { ANSWER_LATER } from "./answer_codes.ts";
 import { ask } from "./ask.ts";
-import { finishFailed } from "./finish.ts";
 import { logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
@@ -35,39 +34,51 @@ export function handleMiss(
   limitBytes: number,
 ): number {
   const { pending, waiters, counters, query } = plane;
-  let slot = pending.find(query, view.id, variant);
-  const isNew = slot === NO_SLOT;
-  if (isNew) {
-    const route = view.routeFor(query);
-    if (route === null) {
-      logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
-      return refuse(plane, COUNTER.answersServfail, RCODE_SERVFAIL, target, limitBytes);
-    }
-    if (route.isFull()) {
-      return refuse(plane, COUNTER.shedConcurrent, RCODE_REFUSED, target, limitBytes);
-    }
-    slot = pending.open(query, view.id, variant, plane.nowMs);
-    if (slot === NO_SLOT) {
-      return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
-    }
-    pending.routes[slot] = route.number;
-    pending.cached[slot] = cached ? 1 : 0;
-    route.inFlightCount += 1;
+  const slot = pending.find(query, view.id, variant);
+  if (slot === NO_SLOT) return startQuestion(plane, view, variant, cached, target, limitBytes);
+  const waiter = waiters.add(query, plane.client, plane.nowMs);
+  if (waiter === NO_WAITER) {
+    return refuse(plane, COUNTER.shedWaiters, RCODE_SERVFAIL, target, limitBytes);
+  }
+  counters[COUNTER.joined]! += 1;
+  waiters.next[pending.lastWaiters[slot]!] = waiter;
+  pending.lastWaiters[slot] = waiter;
+  return ANSWER_LATER;
+}
+
+/** As `handleMiss`, for a question that nobody has asked yet. */
+function startQuestion(
+  plane: Plane,
+  view: View,
+  variant: number,
+  cached: boolean,
+  target: number,
+  limitBytes: number,
+): number {
+  const { pending, waiters, query } = plane;
+  const route = view.routeFor(query);
+  if (route === null) {
+    logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
+    return refuse(plane, COUNTER.answersServfail, RCODE_SERVFAIL, target, limitBytes);
+  }
+  if (route.isFull()) {
+    return refuse(plane, COUNTER.shedConcurrent, RCODE_REFUSED, target, limitBytes);
   }
   const waiter = waiters.add(query, plane.client, plane.nowMs);
   if (waiter === NO_WAITER) {
-    if (isNew) finishFailed(plane, slot, REASON_UNREACHABLE);
     return refuse(plane, COUNTER.shedWaiters, RCODE_SERVFAIL, target, limitBytes);
   }
-  if (isNew) {
-    pending.firstWaiters[slot] = waiter;
-    pending.lastWaiters[slot] = waiter;
-    ask(plane, slot);
-  } else {
-    counters[COUNTER.joined]! += 1;
-    waiters.next[pending.lastWaiters[slot]!] = waiter;
-    pending.lastWaiters[slot] = waiter;
+  const slot = pending.open(query, view.id, variant, plane.nowMs);
+  if (slot === NO_SLOT) {
+    waiters.release(waiter);
+    return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
   }
+  pending.routes[slot] = route.number;
+  pending.cached[slot] = cached ? 1 : 0;
+  pending.firstWaiters[slot] = waiter;
+  pending.lastWaiters[slot] = waiter;
+  route.inFlightCount += 1;
+  ask(plane, slot);
   return ANSWER_LATER;
 }
 

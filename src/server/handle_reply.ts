@@ -23,7 +23,7 @@ import {
   RCODE_SERVFAIL,
 } from "../wire/constants.ts";
 import { foldName } from "../wire/fold_name.ts";
-import { REPLY_OK, readReply } from "../wire/reply.ts";
+import { REPLY_NOT_REPLY, REPLY_OK, REPLY_SHORT, readReply } from "../wire/reply.ts";
 import { askAgain, askSame } from "./ask.ts";
 import { endAttempt } from "./attempts.ts";
 import { finishAnswered, finishFailed, storeScratch } from "./finish.ts";
@@ -43,6 +43,11 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     return;
   }
   const code = readReply(plane.bytes, plane.view, offset, length, reply);
+  if (code === REPLY_SHORT || code === REPLY_NOT_REPLY) {
+    // `reply` still tells of another message.
+    countStranger(plane, channel);
+    return;
+  }
   const probed = pending.probedUpstream(attempt);
   if (probed >= 0) {
     finishProbe(plane, attempt, probed, code);
@@ -55,13 +60,13 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
   }
   const upstream = pending.attemptUpstreams[attempt]!;
   const known = plane.upstreams[upstream]!;
-  known.noteReply(plane.nowMs - pending.attemptSentMs[attempt]!);
   if (code !== REPLY_OK) {
     counters[COUNTER.upstreamMalformed]! += 1;
     endAttempt(plane, attempt);
     askAgain(plane, slot);
     return;
   }
+  known.noteReply(plane.nowMs - pending.attemptSentMs[attempt]!);
   if (reply.truncated === 1 && channels.kinds[channel] === CHANNEL_UDP) {
     counters[COUNTER.upstreamTruncated]! += 1;
     endAttempt(plane, attempt);
@@ -69,9 +74,10 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     askSame(plane, slot, upstream);
     return;
   }
-  if (isEdnsRefusal(plane, upstream)) {
+  if (isEdnsRefusal(plane, attempt)) {
     known.noteNoEdns(plane.nowMs);
     endAttempt(plane, attempt);
+    pending.plain[slot] = 1;
     askSame(plane, slot, upstream);
     return;
   }
@@ -167,9 +173,9 @@ function isServerError(rcode: number): boolean {
 }
 
 /** A server that does not know EDNS answers so, without an OPT of its own (RFC 6891 §7). */
-function isEdnsRefusal(plane: Plane, upstream: number): boolean {
+function isEdnsRefusal(plane: Plane, attempt: number): boolean {
   const { reply } = plane;
-  if (reply.hasOpt === 1 || !plane.upstreams[upstream]!.speaksEdns(plane.nowMs)) return false;
+  if (reply.hasOpt === 1 || plane.pending.attemptHadOpt[attempt] === 0) return false;
   return reply.rcode === RCODE_FORMERR || reply.rcode === RCODE_NOTIMP;
 }
 

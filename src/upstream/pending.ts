@@ -44,10 +44,14 @@ export class PendingTable {
   readonly startedMs: Float64Array;
   /** 1 once an upstream truncated its answer: from then on by TCP. */
   readonly overTcp: Uint8Array;
+  /** 1 once the upstream asked last has refused EDNS: it is asked again without. */
+  readonly plain: Uint8Array;
   /** Channel << 16 | id of each attempt, health probes behind them; -1 when it is over. */
   readonly attemptKeys: Int32Array;
   readonly attemptUpstreams: Int16Array;
   readonly attemptSentMs: Float64Array;
+  /** 1 when the query of the attempt had an OPT record. */
+  readonly attemptHadOpt: Uint8Array;
   readonly #names: Int32Array;
   readonly #hashes: Int32Array;
   readonly #pool: SlotPool;
@@ -71,9 +75,11 @@ export class PendingTable {
     this.attemptCounts = new Uint8Array(capacity);
     this.startedMs = new Float64Array(capacity);
     this.overTcp = new Uint8Array(capacity);
+    this.plain = new Uint8Array(capacity);
     this.attemptKeys = new Int32Array(capacity * ATTEMPTS_MAX + UPSTREAMS_MAX).fill(NO_KEY);
     this.attemptUpstreams = new Int16Array(capacity * ATTEMPTS_MAX);
     this.attemptSentMs = new Float64Array(capacity * ATTEMPTS_MAX);
+    this.attemptHadOpt = new Uint8Array(capacity * ATTEMPTS_MAX);
     this.#names = new Int32Array(new SharedArrayBuffer(capacity * NAME_WORDS * 4));
     this.#hashes = new Int32Array(capacity);
     this.#pool = new SlotPool(capacity);
@@ -121,6 +127,7 @@ export class PendingTable {
     this.attemptCounts[slot] = 0;
     this.startedMs[slot] = nowMs;
     this.overTcp[slot] = 0;
+    this.plain[slot] = 0;
     return slot;
   }
 
@@ -152,10 +159,18 @@ export class PendingTable {
   }
 
   /** Notes the next attempt of `slot`. There is room: attemptCounts[slot] < ATTEMPTS_MAX. */
-  beginAttempt(slot: number, channel: number, id: number, upstream: number, nowMs: number): void {
+  beginAttempt(
+    slot: number,
+    channel: number,
+    id: number,
+    upstream: number,
+    hadOpt: number,
+    nowMs: number,
+  ): void {
     const attempt = slot * ATTEMPTS_MAX + this.attemptCounts[slot]!;
     this.attemptUpstreams[attempt] = upstream;
     this.attemptSentMs[attempt] = nowMs;
+    this.attemptHadOpt[attempt] = hadOpt;
     this.attemptCounts[slot]! += 1;
     this.#begin(attempt, channel, id);
   }

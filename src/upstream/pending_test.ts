@@ -66,9 +66,9 @@ test("PendingTable.open() answers NO_SLOT when it is full, until one is closed",
 test("PendingTable.open() begins every column anew when a slot is used again", () => {
   const table = new PendingTable(1, 0);
   const slot = table.open(queryFor("a.example.org."), 0, 0, 10);
-  table.beginAttempt(slot, 1, 2, 0, 10);
+  table.beginAttempt(slot, 1, 2, 0, 1, 10);
   table.endAttempt(slot * ATTEMPTS_MAX);
-  const columns = ["triedBits", "attemptCounts", "overTcp"] as const;
+  const columns = ["triedBits", "attemptCounts", "overTcp", "plain"] as const;
   for (const column of columns) table[column][slot] = 1;
   table.firstWaiters[slot] = 5;
   table.lastWaiters[slot] = 5;
@@ -119,7 +119,7 @@ test("PendingTable.findAttempt() finds what was begun and not ended, as a map wo
         if ("slot" in step) {
           if (model.has(keyOf(step)) || table.attemptCounts[step.slot] === ATTEMPTS_MAX) continue;
           const attempt = step.slot * ATTEMPTS_MAX + table.attemptCounts[step.slot]!;
-          table.beginAttempt(step.slot, step.channel, step.id, 2, 9);
+          table.beginAttempt(step.slot, step.channel, step.id, 2, 1, 9);
           model.set(keyOf(step), attempt);
           assert.equal(table.probedUpstream(attempt), -1);
         } else if ("upstream" in step) {

@@ -33,6 +33,8 @@ export class Upstream {
   /** Failures in a row. */
   failCount = 0;
   nextProbeMs = 0;
+  /** When the last health probe was sent. */
+  probeSentMs = 0;
   #roundTripMs = ATTEMPT_TIMEOUT_MS_MIN / ROUND_TRIPS_PER_TIMEOUT;
   #plainUntilMs = Number.NEGATIVE_INFINITY;
 
