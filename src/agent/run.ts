@@ -40,7 +40,7 @@ export const runAgent: RunAgent = async (options) => {
   applyCapacities(dataPlane.cacheMemory, plan);
   const ports = await dataPlane.start();
   if (ports === null) {
-    logger.error("{text}", { text: dataPlane.failure ?? "Cannot start the data plane" });
+    process.stderr.write(`nodens: ${dataPlane.failure ?? "Cannot start the data plane"}\n`);
     return EXIT_FAILED;
   }
   if (options.pidFile !== null) writeFileSync(options.pidFile, `${process.pid}\n`);

@@ -3,6 +3,7 @@
 import type { LogPlan, ViewPlan } from "../handoff/plan.ts";
 import {
   REASON_TEXTS,
+  REASON_UP,
   RECORD_ADDRESS,
   RECORD_ADDRESS_LENGTH,
   RECORD_ANSWER_BYTES,
@@ -61,6 +62,15 @@ export function errorLine(record: Uint8Array): string {
   const type = typeName(data.getUint16(RECORD_TYPE, true));
   const reason = REASON_TEXTS[data.getUint8(RECORD_REASON)] ?? "unknown reason";
   return `[ERROR] plugin/errors: ${RCODE_SERVFAIL} ${name} ${type}: ${reason}`;
+}
+
+/** `[WARNING] plugin/forward: upstream 192.0.2.1:53 is down: …`, and when it is up again. */
+export function healthLine(record: Uint8Array): string {
+  const data = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  const name = new TextDecoder().decode(nameOf(record, data));
+  return data.getUint8(RECORD_REASON) === REASON_UP
+    ? `[INFO] plugin/forward: upstream ${name} is up again`
+    : `[WARNING] plugin/forward: upstream ${name} is down: it does not answer`;
 }
 
 function nameOf(record: Uint8Array, data: DataView): Uint8Array {

@@ -24,7 +24,7 @@ import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
 import { writeQuery } from "../wire/answer.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
-import { endAttempt, noteFailure } from "./attempts.ts";
+import { endAttempt, leaveSilentConnection, noteFailure } from "./attempts.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
 
@@ -75,6 +75,7 @@ export function handleTimeout(plane: Plane, slot: number): void {
   counters[COUNTER.upstreamTimeouts]! += 1;
   if (pending.attemptKeys[last] !== NO_ATTEMPT) {
     noteFailure(plane, pending.attemptUpstreams[last]!);
+    leaveSilentConnection(plane, last, pending.attemptSentMs[last]!);
   }
   ask(plane, slot);
 }
@@ -115,6 +116,7 @@ export function probe(plane: Plane, upstream: number): void {
   const before = pending.probeOf(upstream);
   if (pending.attemptKeys[before] !== NO_ATTEMPT) {
     if (plane.nowMs - known.probeSentMs < PROBE_TIMEOUT_MS) return;
+    leaveSilentConnection(plane, before, known.probeSentMs);
     endAttempt(plane, before);
     noteFailure(plane, upstream);
   }

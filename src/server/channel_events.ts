@@ -49,6 +49,7 @@ export function handleTcpChannel(
     return;
   }
   if (code !== TCP_READ) return;
+  plane.channels.heardMs[channel] = plane.nowMs;
   for (;;) {
     const length = tcpChannels.nextMessage(channel);
     if (length === 0) return;

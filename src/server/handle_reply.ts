@@ -25,7 +25,7 @@ import {
 import { foldName } from "../wire/fold_name.ts";
 import { REPLY_NOT_REPLY, REPLY_OK, REPLY_SHORT, readReply } from "../wire/reply.ts";
 import { askAgain, askSame } from "./ask.ts";
-import { endAttempt } from "./attempts.ts";
+import { endAttempt, noteAlive, noteReply } from "./attempts.ts";
 import { finishAnswered, finishFailed, storeScratch } from "./finish.ts";
 import type { Plane } from "./plane.ts";
 
@@ -66,7 +66,7 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     askAgain(plane, slot);
     return;
   }
-  known.noteReply(plane.nowMs - pending.attemptSentMs[attempt]!);
+  noteReply(plane, upstream, plane.nowMs - pending.attemptSentMs[attempt]!);
   if (reply.truncated === 1 && channels.kinds[channel] === CHANNEL_UDP) {
     counters[COUNTER.upstreamTruncated]! += 1;
     endAttempt(plane, attempt);
@@ -148,7 +148,7 @@ function countStranger(plane: Plane, channel: number): void {
 /** Any message that can be read shows that the upstream lives, whatever it says. */
 function finishProbe(plane: Plane, attempt: number, upstream: number, code: number): void {
   endAttempt(plane, attempt);
-  if (code === REPLY_OK) plane.upstreams[upstream]!.noteAlive();
+  if (code === REPLY_OK) noteAlive(plane, upstream);
 }
 
 /**

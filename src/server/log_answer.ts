@@ -12,6 +12,7 @@ import {
   RECORD_DNSSEC_OK,
   RECORD_DURATION_US,
   RECORD_ERROR,
+  RECORD_HEALTH,
   RECORD_ID,
   RECORD_KIND,
   RECORD_LOG_CLASS,
@@ -93,6 +94,15 @@ export function logFailure(
   recordView.setUint8(RECORD_REASON, reason);
   writeQuestion(plane, offset, nameLength);
   send(plane.ring, nameLength);
+}
+
+/** Notes that an upstream, named by ASCII bytes, went down or came up again. */
+export function logHealth(plane: Plane, name: Uint8Array, reason: number): void {
+  recordView.setUint8(RECORD_KIND, RECORD_HEALTH);
+  recordView.setUint8(RECORD_REASON, reason);
+  recordView.setUint8(RECORD_NAME_LENGTH, name.length);
+  for (let at = 0; at < name.length; at++) recordBytes[RECORD_NAME + at] = name[at];
+  send(plane.ring, name.length);
 }
 
 function classOf(rcode: number, answerCount: number): number {

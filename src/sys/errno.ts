@@ -76,6 +76,23 @@ export function errnoText(code: number): string {
   return known === undefined ? errnoName(code) : `${known[1]} (${known[0]})`;
 }
 
+/** What the operator can do about it, for the errors that a wrong set-up brings; "" otherwise. */
+export function errnoAdvice(code: number): string {
+  switch (Math.abs(code)) {
+    case EADDRINUSE:
+      return 'stop what listens there ("ss -lnp" shows it), or choose another port or address';
+    case EADDRNOTAVAIL:
+      return '"bind" one that "ip address" shows';
+    case EACCES:
+    case EPERM:
+      return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    case EMFILE:
+      return "raise the limit of open files";
+    default:
+      return "";
+  }
+}
+
 /** An unexpected failure of a system call on a path where there is nothing to try instead. */
 export class SysError extends Error {
   override readonly name = "SysError";
@@ -85,7 +102,8 @@ export class SysError extends Error {
 
   /** @param action what was tried, as in `bind UDP 127.0.0.1:53`. */
   constructor(action: string, errno: number) {
-    super(`Cannot ${action}: ${errnoText(errno)}`);
+    const advice = errnoAdvice(errno);
+    super(`Cannot ${action}: ${errnoText(errno)}${advice === "" ? "" : `: ${advice}`}`);
     this.errno = Math.abs(errno);
     this.code = errnoName(errno);
   }

@@ -25,6 +25,8 @@ export class Channels {
   readonly openedMs = new Float64Array(CHANNELS_MAX);
   /** When it last became idle. */
   readonly idleMs = new Float64Array(CHANNELS_MAX);
+  /** When it was opened or, for TCP, bytes last came. */
+  readonly heardMs = new Float64Array(CHANNELS_MAX);
   /** Replies that matched nothing. */
   readonly strangerCounts = new Int32Array(CHANNELS_MAX);
   /** 1 when it takes no more queries. */
@@ -46,6 +48,7 @@ export class Channels {
     this.queryCounts[channel] = 0;
     this.openedMs[channel] = nowMs;
     this.idleMs[channel] = nowMs;
+    this.heardMs[channel] = nowMs;
     this.strangerCounts[channel] = 0;
     this.retiring[channel] = 0;
     return channel;

@@ -191,6 +191,11 @@ export class PendingTable {
     return this.#firstProbe + upstream;
   }
 
+  /** The channel that an attempt which is not over left by. */
+  channelOf(attempt: number): number {
+    return this.attemptKeys[attempt]! >> 16;
+  }
+
   /**
    * Ends an attempt: a reply to it is a stranger's from now on. @returns its channel, -1 if it was
    * over.

@@ -30,6 +30,8 @@ export class Upstream {
   readonly settings: UpstreamSettings;
   /** `192.0.2.1:53`, `[2001:db8::1]:53`. */
   readonly name: string;
+  /** The same as bytes, for records. */
+  readonly nameBytes: Uint8Array;
   /** Failures in a row. */
   failCount = 0;
   nextProbeMs = 0;
@@ -42,6 +44,7 @@ export class Upstream {
     const { address, port } = settings;
     this.settings = settings;
     this.name = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+    this.nameBytes = new TextEncoder().encode(this.name);
   }
 
   get isDown(): boolean {
@@ -63,9 +66,11 @@ export class Upstream {
     return wasDown;
   }
 
-  /** A health probe was answered. */
-  noteAlive(): void {
+  /** A health probe was answered. @returns true when the upstream was down. */
+  noteAlive(): boolean {
+    const wasDown = this.isDown;
     this.failCount = 0;
+    return wasDown;
   }
 
   /**
