@@ -28,10 +28,12 @@ export function endAttempt(plane: Plane, attempt: number): void {
  * @param attempt one that is not over.
  */
 export function leaveSilentConnection(plane: Plane, attempt: number, sentMs: number): void {
-  const { channels } = plane;
+  const { channels, tcpChannels } = plane;
   const channel = plane.pending.channelOf(attempt);
   if (channels.kinds[channel] !== CHANNEL_TCP || channels.retiring[channel] === 1) return;
-  if (channels.heardMs[channel]! <= sentMs) plane.tcpChannels.retire(channel);
+  // One that is not made yet has a time-out of its own.
+  if (!tcpChannels.isConnected(channel)) return;
+  if (channels.heardMs[channel]! <= sentMs) tcpChannels.retire(channel);
 }
 
 /** Counts a failure of an upstream. */

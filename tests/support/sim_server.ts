@@ -12,9 +12,11 @@ import { type InterfaceAddresses, memorySource } from "../../src/config/source.t
 import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
 import type { Plan } from "../../src/handoff/plan.ts";
 import { RingReader, ringMemory } from "../../src/handoff/ring.ts";
+import { CHANNELS_MAX } from "../../src/limits.ts";
 import { Loop } from "../../src/server/loop.ts";
 import { PLANE_SLAB_BYTES } from "../../src/server/plane.ts";
 import { createPlane } from "../../src/server/serve.ts";
+import { CHANNEL_TCP } from "../../src/upstream/channels.ts";
 import { SimKernel } from "./sim_kernel.ts";
 import type { SimKernelOptions } from "./sim_system.ts";
 
@@ -114,6 +116,17 @@ export class SimServer {
       timers: plane.pending.timers.count,
       inFlight: plane.routes.reduce((sum, route) => sum + route.inFlightCount, 0),
     };
+  }
+
+  /** TCP connections in use towards each upstream of the plan. */
+  get tcpConnectionCounts(): number[] {
+    const { channels, upstreams } = this.loop.plane;
+    const counts = upstreams.map(() => 0);
+    for (let channel = 0; channel < CHANNELS_MAX; channel++) {
+      if (!channels.isOpen(channel) || channels.kinds[channel] !== CHANNEL_TCP) continue;
+      if (channels.retiring[channel] === 0) counts[channels.upstreams[channel]!]! += 1;
+    }
+    return counts;
   }
 
   close(): void {
