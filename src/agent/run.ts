@@ -38,6 +38,8 @@ export const runAgent: RunAgent = async (options) => {
     hashSeed: randomBytes(4).readInt32LE(0),
   });
   applyCapacities(dataPlane.cacheMemory, plan);
+  // Before anybody can see that we are up: who sends a signal then means it.
+  const stopped = stopSignal();
   const ports = await dataPlane.start();
   if (ports === null) {
     process.stderr.write(`nodens: ${dataPlane.failure ?? "Cannot start the data plane"}\n`);
@@ -46,7 +48,7 @@ export const runAgent: RunAgent = async (options) => {
   if (options.pidFile !== null) writeFileSync(options.pidFile, `${process.pid}\n`);
   if (!options.quiet) announce(plan, ports);
   collectGarbage();
-  const code = await untilEnd(dataPlane);
+  const code = await untilEnd(dataPlane, stopped);
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };
@@ -87,19 +89,25 @@ function runtime(): string {
   return deno === undefined ? `Node ${process.versions.node}` : `Deno ${deno}`;
 }
 
-/** Waits for a signal, or for the data plane to fail. @returns the exit code. */
-async function untilEnd(dataPlane: DataPlane): Promise<number> {
-  const logger = loggerOf("agent");
-  const signal = await new Promise<string | null>((resolve) => {
+/** Resolves with the name of the first signal that asks us to stop. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
     process.once("SIGINT", () => resolve("SIGINT"));
     process.once("SIGTERM", () => resolve("SIGTERM"));
+  });
+}
+
+/** Waits for a signal, or for the data plane to fail. @returns the exit code. */
+async function untilEnd(dataPlane: DataPlane, stopped: Promise<string>): Promise<number> {
+  const failed = new Promise<null>((resolve) => {
     dataPlane.onFailure = () => resolve(null);
   });
+  const signal = await Promise.race([stopped, failed]);
   await dataPlane.stop();
   if (signal === null) {
-    logger.error("{text}", { text: dataPlane.failure ?? "The data plane has stopped" });
+    process.stderr.write(`nodens: ${dataPlane.failure ?? "The data plane has stopped"}\n`);
     return EXIT_FAILED;
   }
-  logger.info("{text}", { text: `stopped by ${signal}` });
+  loggerOf("agent").info("{text}", { text: `stopped by ${signal}` });
   return EXIT_STOPPED;
 }

@@ -1,4 +1,7 @@
-/** One full collection on demand: after start-up, when nearly all that was allocated is of no more use. */
+/**
+ * One full collection on demand: after start-up, when nearly all that was allocated is of no more
+ * use.
+ */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -6,8 +9,8 @@ import { runInNewContext } from "node:vm";
 /**
  * Collects the garbage of the calling thread, once. Takes about 10 ms.
  *
- * The engine itself collects when allocation goes on, and after start a process like this one allocates next
- * to nothing. Does nothing where the runtime does not let us.
+ * The engine itself collects when allocation goes on, and after start a process like this one
+ * allocates next to nothing. Does nothing where the runtime does not let us.
  */
 export function collectGarbage(): void {
   try {

@@ -186,7 +186,7 @@ export const DATAGRAM_CONTRACT: Record<string, (calls: KernelCalls) => void> = {
     assert.throws(() => calls.sockets.listenUdp(LOOPBACK, port, 65_536, false), {
       name: "SysError",
       code: "EADDRINUSE",
-      message: `Cannot listen on UDP 127.0.0.1:${port}: address already in use (EADDRINUSE)`,
+      message: new RegExp(`^Cannot listen on UDP 127.0.0.1:${port}: address already in use`),
     });
     close(calls, first);
   },
