@@ -2,7 +2,8 @@
  * The Corefile reader against random and mutated text: it must end, must not throw, and must name a
  * place for everything it complains about.
  *
- * Replay one run with `SEED=N node --test tests/fuzz/corefile_fuzz_test.ts`; `ROUNDS=N` runs longer.
+ * Replay one run with `SEED=N node --test tests/fuzz/corefile_fuzz_test.ts`; `ROUNDS=N` runs
+ * longer.
  */
 
 import assert from "node:assert/strict";
