@@ -48,7 +48,7 @@ export class RingWriter {
       return;
     }
     const mask = this.#words.length - 1;
-    const at = written >> 3;
+    const at = written >>> 2;
     this.#words[at & mask] = lengthBytes;
     for (let word = 0; word < words; word++) this.#words[(at + 1 + word) & mask] = record[word]!;
     Atomics.store(this.#head, WRITTEN, (written + LENGTH_BYTES + words * 4) | 0);
