@@ -8,6 +8,13 @@ setup
 # The load generator of tests/bench is C; its smoke test builds it.
 need_command gcc gcc
 [ -e /usr/include/stdio.h ] || apt_install libc6-dev
+# Struct layouts are checked for both architectures: the compiler and the C headers of the other one.
+case $(uname -m) in
+x86_64) other=aarch64-linux-gnu other_headers=libc6-dev-arm64-cross ;;
+*) other=x86_64-linux-gnu other_headers=libc6-dev-amd64-cross ;;
+esac
+need_command $other-gcc gcc-${other/_/-}
+[ -e /usr/$other/include/stdio.h ] || apt_install $other_headers
 
 reports=dist/.tests
 rm -rf "$reports"

@@ -97,5 +97,10 @@ export const SOCKADDR_IN6_ADDR = 8;
 export const SOCKADDR_IN6_SCOPE = 24;
 
 /** struct epoll_event { u32 events; u64 data; }, packed on x86-64. */
-export const EPOLL_EVENT_BYTES = process.arch === "x64" ? 12 : 16;
-export const EPOLL_EVENT_DATA = process.arch === "x64" ? 4 : 8;
+export const EPOLL_EVENT_LAYOUTS = {
+  x64: { bytes: 12, data: 4 },
+  arm64: { bytes: 16, data: 8 },
+} as const;
+const epollEvent = process.arch === "x64" ? EPOLL_EVENT_LAYOUTS.x64 : EPOLL_EVENT_LAYOUTS.arm64;
+export const EPOLL_EVENT_BYTES: number = epollEvent.bytes;
+export const EPOLL_EVENT_DATA: number = epollEvent.data;

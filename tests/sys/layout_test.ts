@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import * as errno from "../../src/sys/errno.ts";
 import * as layout from "../../src/sys/layout.ts";
@@ -114,4 +115,32 @@ test("eventfd and epoll_create1 take the socket flags under their own names", {
     evaluateInC({ nonblock: "EFD_NONBLOCK", cloexec: "EFD_CLOEXEC", epoll: "EPOLL_CLOEXEC" }),
     { nonblock: SOCK_NONBLOCK, cloexec: SOCK_CLOEXEC, epoll: SOCK_CLOEXEC },
   );
+});
+
+/** The architecture that this machine is not, and the compiler for it. */
+const [OTHER, CROSS_COMPILER] =
+  process.arch === "x64"
+    ? (["arm64", "aarch64-linux-gnu-gcc"] as const)
+    : (["x64", "x86_64-linux-gnu-gcc"] as const);
+const hasCrossCompiler = spawnSync(CROSS_COMPILER, ["--version"]).status === 0;
+
+test(`layout.ts says of ${OTHER}, too, what the C compiler says`, {
+  skip: hasCrossCompiler ? false : `${CROSS_COMPILER} is not installed`,
+}, () => {
+  const { bytes, data } = layout.EPOLL_EVENT_LAYOUTS[OTHER];
+  const ours = { ...numbersOf(layout), EPOLL_EVENT_BYTES: bytes, EPOLL_EVENT_DATA: data };
+  const check = (values: Record<string, number>) =>
+    spawnSync(CROSS_COMPILER, ["-fsyntax-only", "-x", "c", "-"], {
+      encoding: "utf8",
+      input: [
+        "#define _GNU_SOURCE",
+        ...HEADERS.map((header) => `#include <${header}>`),
+        ...Object.entries(values).map(
+          ([name, value]) =>
+            `_Static_assert((long long)(${EXPRESSIONS[name] ?? name}) == ${value}LL, "${name}");`,
+        ),
+      ].join("\n"),
+    });
+  assert.equal(check(ours).stderr, "");
+  assert.match(check({ ...ours, EPOLL_EVENT_BYTES: bytes + 1 }).stderr, /EPOLL_EVENT_BYTES/);
 });
