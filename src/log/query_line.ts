@@ -32,8 +32,11 @@ const OPCODE_SHIFT = 11;
 const OPCODE_MASK = 0xf;
 const RCODE_SERVFAIL = 2;
 const US_PER_SEC = 1_000_000;
+/** What a client can take by TCP, whatever its OPT record says. */
+const TCP_SIZE_BYTES = 65_535;
 /** What a label without a value is shown as. */
 const EMPTY = "-";
+const METADATA_PREFIX = "/";
 
 const FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
   [0x8000, "qr"],
@@ -88,11 +91,12 @@ function labelsOf(record: Uint8Array, data: DataView, name: Uint8Array): Record<
   const addressLength = data.getUint8(RECORD_ADDRESS_LENGTH);
   const address = record.slice(RECORD_ADDRESS, RECORD_ADDRESS + addressLength);
   const durationUs = data.getUint32(RECORD_DURATION_US, true);
+  const isUdp = data.getUint8(RECORD_TRANSPORT) === 0;
   return {
     type: typeName(data.getUint16(RECORD_TYPE, true)),
     class: className(data.getUint16(RECORD_CLASS, true)),
-    name: wireToName(name),
-    proto: data.getUint8(RECORD_TRANSPORT) === 0 ? "udp" : "tcp",
+    name: wireToName(foldWireName(name)),
+    proto: isUdp ? "udp" : "tcp",
     size: String(data.getUint16(RECORD_QUERY_BYTES, true)),
     remote: addressLength === 4 ? address.join(".") : bracketed(ipv6Text(address)),
     port: String(data.getUint16(RECORD_PORT, true)),
@@ -100,16 +104,25 @@ function labelsOf(record: Uint8Array, data: DataView, name: Uint8Array): Record<
     ">id": String(data.getUint16(RECORD_ID, true)),
     ">opcode": String((queryFlags >> OPCODE_SHIFT) & OPCODE_MASK),
     ">do": String(data.getUint8(RECORD_DNSSEC_OK) === 1),
-    ">bufsize": String(data.getUint16(RECORD_UDP_SIZE, true)),
+    ">bufsize": String(isUdp ? data.getUint16(RECORD_UDP_SIZE, true) : TCP_SIZE_BYTES),
     rcode: rcodeName(answerFlags & RCODE_MASK),
     rsize: String(data.getUint16(RECORD_ANSWER_BYTES, true)),
-    duration: `${(durationUs / US_PER_SEC).toFixed(9)}s`,
+    duration: `${decimal(durationUs / US_PER_SEC)}s`,
     ">rflags": flagNames(answerFlags),
   };
 }
 
+/** Replaces labels. What is none stays as it is, except for metadata, which we have none of. */
 function fill(format: string, labels: Record<string, string>): string {
-  return format.replace(/\{([^{} ]*)\}/g, (_label, name: string) => labels[name] ?? EMPTY);
+  return format.replace(/\{([^{} ]*)\}/g, (label, name: string) => {
+    if (Object.hasOwn(labels, name)) return labels[name]!;
+    return name.startsWith(METADATA_PREFIX) ? EMPTY : label;
+  });
+}
+
+/** Without an exponent and without zeros at the end, for numbers with up to six decimals. */
+function decimal(value: number): string {
+  return value.toFixed(6).replace(/\.?0+$/, "");
 }
 
 function flagNames(flags: number): string {

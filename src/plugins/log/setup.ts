@@ -53,9 +53,10 @@ function readArguments(reader: DirectiveReader, directive: Directive): LogRule {
   const names = isFormat ? directive.args.slice(0, -1) : directive.args;
   const format = isFormat && last !== undefined ? expandFormat(last.text) : COMMON_FORMAT;
   for (const label of unknownLabels(format)) {
-    const reason = label.startsWith("{/") ? ": this version has no metadata" : "";
-    const near = reason || suggestWord(label, LABELS);
-    reader.warning(last ?? directive.name, `Label ${label} is logged as "-"${near}`);
+    const text = label.startsWith("{/")
+      ? `Label ${label} is logged as "-": this version has no metadata`
+      : `Label ${label} is logged as it stands${suggestWord(label, LABELS)}`;
+    reader.warning(last ?? directive.name, text);
   }
   return { zones: names.length === 0 ? ["."] : reader.zones(names), format, classes: [] };
 }

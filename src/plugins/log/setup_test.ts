@@ -26,7 +26,7 @@ test("log: names, format and classes of every line make one rule", () => {
 });
 
 test("log: labels that mean nothing are warned about", () => {
-  check("log . {nam}", [], ['2: Label {nam} is logged as "-": did you mean "{name}"?']);
+  check("log . {nam}", [], ['2: Label {nam} is logged as it stands: did you mean "{name}"?']);
   check(
     "log . {/view/name}",
     [],

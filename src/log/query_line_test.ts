@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LOG_ALL, LOG_DENIAL, LOG_ERROR, LOG_SUCCESS, type ViewPlan } from "../handoff/plan.ts";
+import {
+  REASON_TIMEOUT,
+  RECORD_ADDRESS,
+  RECORD_ADDRESS_LENGTH,
+  RECORD_ANSWER_BYTES,
+  RECORD_ANSWER_FLAGS,
+  RECORD_CLASS,
+  RECORD_DNSSEC_OK,
+  RECORD_DURATION_US,
+  RECORD_ID,
+  RECORD_LOG_CLASS,
+  RECORD_NAME,
+  RECORD_NAME_LENGTH,
+  RECORD_PORT,
+  RECORD_QUERY_BYTES,
+  RECORD_QUERY_FLAGS,
+  RECORD_REASON,
+  RECORD_TRANSPORT,
+  RECORD_TYPE,
+  RECORD_UDP_SIZE,
+} from "../handoff/records.ts";
+import { nameToWire } from "../wire/name.ts";
+import { errorLine, queryLines } from "./query_line.ts";
+
+const COMMON =
+  '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" ' +
+  "{rcode} {>rflags} {rsize} {duration}";
+const QR_RD_RA = 0x8180;
+const V4 = [192, 0, 2, 7];
+const V6 = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+
+const USUAL = {
+  name: "example.org.",
+  type: 1,
+  class: 1,
+  transport: 0,
+  durationUs: 1234,
+  id: 29_008,
+  queryFlags: 0x0100,
+  queryBytes: 52,
+  answerBytes: 136,
+  udpSizeBytes: 4096,
+  answerFlags: QR_RD_RA,
+  port: 41_879,
+  dnssecOk: 0,
+  logClass: LOG_SUCCESS,
+  address: V4,
+  reason: 0,
+};
+
+function recordOf(parts: Partial<typeof USUAL> = {}): Uint8Array {
+  const all = { ...USUAL, ...parts };
+  const name = nameToWire(all.name);
+  const record = new Uint8Array(RECORD_NAME + name.length);
+  const view = new DataView(record.buffer);
+  view.setUint8(RECORD_TRANSPORT, all.transport);
+  view.setUint32(RECORD_DURATION_US, all.durationUs, true);
+  view.setUint16(RECORD_ID, all.id, true);
+  view.setUint16(RECORD_QUERY_FLAGS, all.queryFlags, true);
+  view.setUint16(RECORD_TYPE, all.type, true);
+  view.setUint16(RECORD_CLASS, all.class, true);
+  view.setUint16(RECORD_QUERY_BYTES, all.queryBytes, true);
+  view.setUint16(RECORD_ANSWER_BYTES, all.answerBytes, true);
+  view.setUint16(RECORD_UDP_SIZE, all.udpSizeBytes, true);
+  view.setUint16(RECORD_ANSWER_FLAGS, all.answerFlags, true);
+  view.setUint16(RECORD_PORT, all.port, true);
+  view.setUint8(RECORD_DNSSEC_OK, all.dnssecOk);
+  view.setUint8(RECORD_LOG_CLASS, all.logClass);
+  view.setUint8(RECORD_REASON, all.reason);
+  view.setUint8(RECORD_ADDRESS_LENGTH, all.address.length);
+  view.setUint8(RECORD_NAME_LENGTH, name.length);
+  record.set(all.address, RECORD_ADDRESS);
+  record.set(name, RECORD_NAME);
+  return record;
+}
+
+function viewWith(...log: ViewPlan["log"]): ViewPlan {
+  return { name: ".:53", zones: ["."], cache: null, forwards: [], errors: false, log };
+}
+
+function lineOf(format: string, parts: Partial<typeof USUAL> = {}): string | undefined {
+  return queryLines(recordOf(parts), viewWith({ zones: ["."], format, classes: LOG_ALL }))[0];
+}
+
+test("queryLines() writes the common format as CoreDNS does", () => {
+  const cases: [parts: Partial<typeof USUAL>, line: string][] = [
+    [
+      {},
+      '192.0.2.7:41879 - 29008 "A IN example.org. udp 52 false 4096" NOERROR qr,rd,ra 136 0.001234s',
+    ],
+    [
+      { address: V6, dnssecOk: 1, durationUs: 0, type: 28, answerFlags: QR_RD_RA | 0x0233 },
+      '[2001:db8::7]:41879 - 29008 "AAAA IN example.org. udp 52 true 4096" NXDOMAIN ' +
+        "qr,tc,rd,ra,ad,cd 136 0s",
+    ],
+    // CoreDNS shows names in lower case, and for TCP what a client can take by it.
+    [
+      { name: "WwW.Example.ORG.", transport: 1, udpSizeBytes: 512, durationUs: 4_200_000 },
+      '192.0.2.7:41879 - 29008 "A IN www.example.org. tcp 52 false 65535" NOERROR qr,rd,ra 136 4.2s',
+    ],
+  ];
+  for (const [parts, line] of cases) assert.equal(lineOf(COMMON, parts), `[INFO] ${line}`);
+});
+
+test("queryLines() writes durations without an exponent or noise", () => {
+  const cases: [durationUs: number, text: string][] = [
+    [1, "0.000001s"],
+    [999, "0.000999s"],
+    [100_000, "0.1s"],
+    [1_000_000, "1s"],
+    [4_199_999, "4.199999s"],
+  ];
+  for (const [durationUs, text] of cases) {
+    assert.equal(lineOf("{duration}", { durationUs }), `[INFO] ${text}`);
+  }
+});
+
+test("queryLines() fills labels and leaves everything else as it is", () => {
+  const cases: [format: string, text: string][] = [
+    ["{>opcode}", "2"],
+    ["{/kubernetes/endpoint}", "-"],
+    ["{local}", "-"],
+    ["{nothing} {constructor} {toString}", "{nothing} {constructor} {toString}"],
+    ["{ {name} }", "{ example.org. }"],
+    ["} {name} {", "} example.org. {"],
+    ['{"q":"{name}"}', '{"q":"example.org."}'],
+    ["$& {rcode}", "$& NOERROR"],
+    ["{name}{name}", "example.org.example.org."],
+  ];
+  for (const [format, text] of cases) {
+    assert.equal(lineOf(format, { queryFlags: 2 << 11 }), `[INFO] ${text}`, format);
+  }
+});
+
+test("queryLines() is one line for every `log` that wants the class and holds the name", () => {
+  const view = viewWith(
+    { zones: ["."], format: "all", classes: LOG_ALL },
+    { zones: ["."], format: "denial", classes: LOG_DENIAL },
+    { zones: ["example.org.", "example.com."], format: "zone", classes: LOG_SUCCESS | LOG_DENIAL },
+  );
+  const cases: [parts: Partial<typeof USUAL>, lines: string[]][] = [
+    [{}, ["all", "zone"]],
+    [{ name: "www.EXAMPLE.com." }, ["all", "zone"]],
+    [{ name: "notexample.org." }, ["all"]],
+    [{ logClass: LOG_DENIAL }, ["all", "denial", "zone"]],
+    [{ logClass: LOG_ERROR }, ["all"]],
+  ];
+  for (const [parts, lines] of cases) {
+    assert.deepEqual(
+      queryLines(recordOf(parts), view),
+      lines.map((line) => `[INFO] ${line}`),
+    );
+  }
+});
+
+test("errorLine() writes what CoreDNS's errors plugin does", () => {
+  assert.equal(
+    errorLine(recordOf({ reason: REASON_TIMEOUT, type: 28 })),
+    "[ERROR] plugin/errors: 2 example.org. AAAA: no upstream answered in time",
+  );
+});
+
+test("queryLines() escapes bytes that would break a line", () => {
+  assert.equal(lineOf("{name}", { name: "a\\010b.example.org." }), "[INFO] a\\010b.example.org.");
+});
