@@ -23,7 +23,7 @@ import type { SimKernelOptions } from "./sim_system.ts";
 const COREFILE = "Corefile";
 const RING_BYTES = 64 * 1024;
 /** Turns without sleeping after which the server is thought to spin. */
-const TURNS_MAX = 100_000;
+const TURNS_MAX = 10_000;
 
 export interface SimServerOptions extends SimKernelOptions {
   readonly corefile: string;
