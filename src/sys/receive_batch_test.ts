@@ -4,6 +4,7 @@ import { SimKernel } from "../../tests/support/sim_kernel.ts";
 import { SimUdpPeer } from "../../tests/support/sim_peers.ts";
 import { UDP_BATCH, UDP_QUERY_BYTES_MAX } from "../limits.ts";
 import { EAGAIN } from "./errno.ts";
+import { SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from "./layout.ts";
 import { ReceiveBatch } from "./receive_batch.ts";
 import { readAddress, readPort } from "./sockaddr.ts";
 import { Sockets } from "./sockets.ts";
@@ -86,5 +87,37 @@ test("ReceiveBatch has buffers that whole words can be read from, and that do no
     assert.equal(batch.bufferOffset(row) % 64, 0);
     if (row === 0) continue;
     assert.ok(batch.bufferOffset(row) - batch.bufferOffset(row - 1) >= UDP_QUERY_BYTES_MAX);
+  }
+});
+
+test("ReceiveBatch.nameOffset() says who sent it, whoever sent what was there before", () => {
+  const sim = new SimKernel();
+  const batch = new ReceiveBatch(sim);
+  const sockets = new Sockets(sim);
+  const four = sockets.listenUdp("192.0.2.53", 53, 65_536, false);
+  const six = sockets.listenUdp("2001:db8::53", 53, 65_536, false);
+  const rounds: [many: boolean, fd: number, to: string, from: string, lengthBytes: number][] = [
+    [true, four, "192.0.2.53", "198.51.100.1", SOCKADDR_IN_BYTES],
+    [true, six, "2001:db8::53", "2001:db8:1:2:3:4:5:6", SOCKADDR_IN6_BYTES],
+    [false, four, "192.0.2.53", "198.51.100.2", SOCKADDR_IN_BYTES],
+    [false, six, "2001:db8::53", "2001:db8:a:b:c:d:e:f", SOCKADDR_IN6_BYTES],
+    [true, six, "2001:db8::53", "2001:db8:6:5:4:3:2:1", SOCKADDR_IN6_BYTES],
+  ];
+  for (const [many, fd, to, from, lengthBytes] of rounds) {
+    const peer = new SimUdpPeer(sim, from, 0);
+    for (let count = 0; count < 3; count++) {
+      peer.send(Uint8Array.of(count), { address: to, port: 53 });
+    }
+    for (let taken = 0; taken < 3; ) {
+      const count = batch.receive(fd, many);
+      assert.equal(count, many ? 3 : 1);
+      for (let row = 0; row < count; row++) {
+        const name = batch.nameOffset(row);
+        const sender = { address: readAddress(sim.slab, name), port: readPort(sim.slab, name) };
+        assert.deepEqual(sender, peer.local, `row ${row}`);
+        assert.equal(batch.nameBytes(row), lengthBytes);
+      }
+      taken += count;
+    }
   }
 });
