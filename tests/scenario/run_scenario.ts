@@ -7,6 +7,7 @@
 
 import type { CounterName } from "../../src/handoff/counters.ts";
 import * as errno from "../../src/sys/errno.ts";
+import type { DnsRecord } from "../support/dns_message.ts";
 import { hexBytes } from "../support/dns_rdata.ts";
 import { SimServer } from "../support/sim_server.ts";
 import type { CallName } from "../support/sim_system.ts";
@@ -104,7 +105,9 @@ class ScenarioRun {
     } else if (verb === "is") {
       this.#waitFor(words, () => clients.every(({ tcp }) => tcp?.isFinished === true));
     }
-    for (const client of clients) this.#playOne(client, verb, rest, step, words);
+    for (const [index, client] of clients.entries()) {
+      this.#playOne(client, verb, rest, numberedStep(step, index + 1), words, index + 1);
+    }
     words.finish();
   }
 
@@ -114,6 +117,7 @@ class ScenarioRun {
     rest: readonly string[],
     step: Step,
     words: StepWords,
+    number: number,
   ): void {
     const sendRaw = () => {
       const bytes = hexBytes(words.value("hex") ?? "");
@@ -121,7 +125,7 @@ class ScenarioRun {
       else client.sendRaw(bytes, words.has("tcp"));
     };
     const actions: Record<string, () => void> = {
-      asks: () => client.ask(rest[0]!, rest[1]!, words),
+      asks: () => client.ask(numbered(rest[0]!, number), rest[1]!, words),
       sends: sendRaw,
       gets: () => {
         if (words.has("nothing")) client.expectNothing(words.has("ever"), words);
@@ -147,9 +151,10 @@ class ScenarioRun {
     const words = new StepWords(step, this.#scenario.file, isQuery ? rest.slice(2) : rest);
     if (upstream === undefined) throw words.error(`no forward names the upstream ${name}`);
     if (isQuery) {
-      for (let copy = words.number("times") ?? 1; copy > 0; copy--) {
+      upstream.forget();
+      for (let copy = 1; copy <= (words.number("times") ?? 1); copy++) {
         this.#waitFor(words, () => upstream.heard.length > 0);
-        upstream.expect(rest[0]!, rest[1]!, words);
+        upstream.expect(numbered(rest[0]!, copy), rest[1]!, words);
       }
     } else if (verb === "gets" && words.has("probe")) {
       this.#waitFor(words, () => upstream.probes.length > 0);
@@ -281,6 +286,23 @@ class ScenarioRun {
     const line = this.#scenario.steps.at(-1)?.line ?? 1;
     return new ScenarioError(this.#scenario.file, line, `at the end, ${message}`);
   }
+}
+
+/** `%` in a name stands for the number of the client, from 1. */
+function numbered(name: string, number: number): string {
+  return name.replaceAll("%", String(number));
+}
+
+function numberedStep(step: Step, number: number): Step {
+  const each = (records: readonly DnsRecord[]) =>
+    records.map((record) => ({ ...record, name: numbered(record.name, number) }));
+  const { answer, authority, additional } = step.records;
+  const records = {
+    answer: each(answer),
+    authority: each(authority),
+    additional: each(additional),
+  };
+  return { ...step, records };
 }
 
 /** `is closed`, `is reset`, `is open`. */

@@ -37,8 +37,10 @@ export class ScenarioUpstream {
   readonly heard: Heard[] = [];
   /** Health probes that no step has expected yet. */
   readonly probes: Heard[] = [];
-  /** Queries that were expected, by label; "" is the last one. */
+  /** Queries that were expected, by label. */
   readonly #labelled = new Map<string, Heard>();
+  /** Those of the last step that expected some. */
+  #last: Heard[] = [];
   readonly #sim: SimServer["sim"];
   readonly #log: (text: string) => void;
   readonly #probeName: string;
@@ -104,13 +106,18 @@ export class ScenarioUpstream {
     this.#connections = [];
   }
 
+  /** A step begins that expects queries: replies go to those from now on. */
+  forget(): void {
+    this.#last = [];
+  }
+
   /** Takes the oldest query and checks it. @throws {ScenarioError} */
   expect(name: string, type: string, words: StepWords): void {
     const heard = this.heard.shift();
     if (heard === undefined) throw words.error(`${this.name} got no query`);
     const label = words.value("as");
     if (label !== undefined) this.#labelled.set(label, heard);
-    this.#labelled.set("", heard);
+    this.#last.push(heard);
     const expected = expectedQuery(name, type, heard.message.id, words);
     const problems: string[] = [];
     if (JSON.stringify(heard.message) !== JSON.stringify(expected)) {
@@ -124,9 +131,23 @@ export class ScenarioUpstream {
 
   /** @throws {ScenarioError | SyntaxError} */
   reply(step: Step, words: StepWords): void {
-    const label = words.value("to") ?? "";
-    const heard = this.#labelled.get(label);
-    if (heard === undefined) throw words.error(`${this.name} has got no query ${label}`);
+    const label = words.value("to");
+    const heard = label === undefined ? this.#last : [this.#labelled.get(label)];
+    if (heard.length === 0) throw words.error(`${this.name} has got no query`);
+    for (const query of heard) {
+      if (query === undefined) throw words.error(`${this.name} has got no query ${label}`);
+      this.#replyTo(query, step, words);
+    }
+  }
+
+  /** Answers the oldest health probe. @throws {ScenarioError} */
+  replyToProbe(words: StepWords): void {
+    const probe = this.probes.shift();
+    if (probe === undefined) throw words.error(`${this.name} got no health probe`);
+    probe.reply(encodeMessage({ ...probe.message, flags: ["qr", "ra"] }));
+  }
+
+  #replyTo(heard: Heard, step: Step, words: StepWords): void {
     const message = replyTo(heard.message, step, words);
     const cut = words.number("cut");
     const trailing = hexBytes(words.value("trailing") ?? "");
@@ -137,13 +158,6 @@ export class ScenarioUpstream {
     for (let copy = words.number("times") ?? 1; copy > 0; copy--) {
       heard.reply(bytes, forged === undefined ? undefined : parseEndpoint(forged));
     }
-  }
-
-  /** Answers the oldest health probe. @throws {ScenarioError} */
-  replyToProbe(words: StepWords): void {
-    const probe = this.probes.shift();
-    if (probe === undefined) throw words.error(`${this.name} got no health probe`);
-    probe.reply(encodeMessage({ ...probe.message, flags: ["qr", "ra"] }));
   }
 
   #connect(peer: SimTcpPeer): void {
