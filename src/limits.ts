@@ -89,8 +89,8 @@ export const LOG_RING_BYTES = 256 * 1024;
 export const TIMER_TICK_MS = 10;
 export const TIMER_WHEEL_SIZE = 512;
 
-/** Cache budget when `-memory` is not given. */
-export const CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
+/** Cache budget when `-memory` is not given, and the least of all. */
+export const CACHE_BYTES_DEFAULT = 64 * 1024 * 1024;
 export const CACHE_BYTES_MIN = 1024 * 1024;
 
 const RELATIONS: readonly (readonly [boolean, string])[] = [

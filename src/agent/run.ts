@@ -101,6 +101,7 @@ function stopSignal(): Promise<string> {
 async function untilEnd(dataPlane: DataPlane, stopped: Promise<string>): Promise<number> {
   const failed = new Promise<null>((resolve) => {
     dataPlane.onFailure = () => resolve(null);
+    if (dataPlane.failure !== null) resolve(null);
   });
   const signal = await Promise.race([stopped, failed]);
   await dataPlane.stop();

@@ -1,14 +1,13 @@
 /** Flags of `nodens run`: ours, those of CoreDNS, and all of node-cache. */
 
 import type { RunOptions } from "../config/run_options.ts";
+import { CACHE_BYTES_DEFAULT } from "../limits.ts";
 import * as read from "./flag_values.ts";
 import { type Flag, type ParsedFlags, spell } from "./go_flags.ts";
 
 const START = "Start";
 const NODE_CACHE = "Drop-in for node-cache (checked, without effect in this version)";
 const INFORMATION = "Information";
-
-const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 
 /** Help shows flags in this order. */
 export const RUN_FLAGS: readonly Flag[] = [
@@ -137,7 +136,7 @@ export function readRunOptions({ values }: ParsedFlags): RunOptions {
   return {
     confFile: confFile === "" ? null : confFile,
     dnsPort: get("dns.port", 53),
-    memoryBytes: get("memory", DEFAULT_MEMORY_BYTES),
+    memoryBytes: get("memory", CACHE_BYTES_DEFAULT),
     workers: get<"auto" | number>("workers", 1),
     quiet: get("quiet", false),
     pidFile: get<string | null>("pidfile", null),

@@ -79,6 +79,15 @@ function endIdleProbes(plane: Plane): void {
   }
 }
 
+/** Closes every socket towards upstreams, at the end of a plane. */
+export function closeChannels(plane: Plane): void {
+  const { channels } = plane;
+  for (let channel = 0; channel < channels.fds.length; channel++) {
+    if (channels.isOpen(channel)) plane.kernel.close(channels.fds[channel]);
+    channels.fds[channel] = -1;
+  }
+}
+
 /** The port is closed or the host is gone: nothing asked by this socket will be answered. */
 function handleLoss(plane: Plane, channel: number): void {
   plane.counters[COUNTER.upstreamErrors]! += 1;

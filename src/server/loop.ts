@@ -24,7 +24,12 @@ import {
   POLLIN,
 } from "../sys/layout.ts";
 import { handleTimeout, probe } from "./ask.ts";
-import { handleTcpChannel, handleUdpChannel, sweepChannels } from "./channel_events.ts";
+import {
+  closeChannels,
+  handleTcpChannel,
+  handleUdpChannel,
+  sweepChannels,
+} from "./channel_events.ts";
 import { acceptClients, closeAllTcp, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
 import { closeListeners, handleDatagrams, openListeners } from "./listeners.ts";
 import {
@@ -109,6 +114,7 @@ export class Loop {
   close(): void {
     closeListeners(this.plane);
     closeAllTcp(this.plane);
+    closeChannels(this.plane);
     this.#kernel.close(this.plane.epoll);
   }
 
@@ -198,6 +204,9 @@ export class Loop {
     counters[COUNTER.pending] = plane.pending.usedCount;
     counters[COUNTER.waiters] = plane.waiters.usedCount;
     counters[COUNTER.dropSend] = plane.answers.dropCount;
+    for (let upstream = 0; upstream < plane.upstreamBatches.length; upstream++) {
+      counters[COUNTER.dropSend] += plane.upstreamBatches[upstream].dropCount;
+    }
     counters[COUNTER.turns] = plane.turn;
     counters[COUNTER.upstreamSocketsOpened] =
       plane.udpChannels.openedCount + plane.tcpChannels.openedCount;
