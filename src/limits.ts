@@ -93,6 +93,12 @@ export const TIMER_WHEEL_SIZE = 512;
 export const CACHE_BYTES_DEFAULT = 64 * 1024 * 1024;
 export const CACHE_BYTES_MIN = 1024 * 1024;
 
+/**
+ * From here on the cache lies in huge pages: a hit among a million names costs fewer look-ups of
+ * addresses. Below it, what half-used huge pages waste would be seen in an idle process.
+ */
+export const HUGE_PAGES_BYTES_MIN = 128 * 1024 * 1024;
+
 const RELATIONS: readonly (readonly [boolean, string])[] = [
   [UDP_ANSWER_BYTES_MAX <= UDP_QUERY_BYTES_MAX, "an answer fits where a query was"],
   [WAITERS_MAX >= PENDING_MAX, "every pending question has a client"],

@@ -49,10 +49,12 @@ export function handleTcpChannel(
     return;
   }
   if (code !== TCP_READ) return;
-  plane.channels.heardMs[channel] = plane.nowMs;
   for (;;) {
     const length = tcpChannels.nextMessage(channel);
     if (length === 0) return;
+    // Whole messages only: bytes that are no DNS may look like a long one that never ends, and
+    // would swallow every reply after them.
+    plane.channels.heardMs[channel] = plane.nowMs;
     handleReply(plane, channel, tcpChannels.messageOffset, length);
     if (!isCurrent(plane, channel, generation)) return;
   }

@@ -5,7 +5,7 @@ import { isStopRequested } from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import type { WorkerStart } from "../handoff/worker_start.ts";
-import { SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
+import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { Loop } from "./loop.ts";
@@ -48,6 +48,9 @@ export interface ServeEvents {
  */
 export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): void {
   const control = new Int32Array(start.controlMemory);
+  if (start.cacheMemory.byteLength >= HUGE_PAGES_BYTES_MIN) {
+    kernel.adviseHugePages(start.cacheMemory);
+  }
   const loop = new Loop(createPlane(start, kernel));
   const { plane } = loop;
   events.onReady(loop.open());

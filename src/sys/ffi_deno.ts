@@ -41,5 +41,8 @@ export function loadDenoLibrary(slabBytes: number): NativeLibrary {
     slab,
     nullPointer: null,
     pointer: (offset) => deno.UnsafePointer.create(slab.addressOf(offset)) as unknown as Pointer,
+    addressOf: (memory) =>
+      BigInt(deno.UnsafePointer.value(deno.UnsafePointer.of(new Uint8Array(memory)))),
+    pointerTo: (address) => deno.UnsafePointer.create(address) as unknown as Pointer,
   };
 }

@@ -11,6 +11,9 @@ import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
 import type { Slab } from "./slab.ts";
 
 const EPOLL_CLOEXEC = SOCK_CLOEXEC;
+const MADV_HUGEPAGE = 14;
+/** The largest page of arm64 is a whole number of those of x86-64: good for both. */
+const PAGE_BYTES = 65_536n;
 const EFD_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 export interface NativeLibrary {
@@ -22,6 +25,9 @@ export interface NativeLibrary {
   readonly slab: Slab;
   readonly nullPointer: unknown;
   pointer(offset: number): Pointer;
+  /** Where other memory than the slab begins. */
+  addressOf(memory: SharedArrayBuffer): bigint;
+  pointerTo(address: bigint): Pointer;
 }
 
 /**
@@ -71,9 +77,18 @@ export function createFfiKernel(library: NativeLibrary, originMs: number): Kerne
     shutdown: (fd, how) => answer(native.shutdown(fd, how)),
     close: (fd) => answer(native.close(fd)),
     trimHeap: () => void native.malloc_trim(0),
+    adviseHugePages: (memory) => adviseHugePages(library, memory),
   };
   assertEpollLayout(kernel);
   return kernel;
+}
+
+/** Cold: at start. Only whole pages can be advised. */
+function adviseHugePages(library: NativeLibrary, memory: SharedArrayBuffer): void {
+  const address = library.addressOf(memory);
+  const start = (address + PAGE_BYTES - 1n) & -PAGE_BYTES;
+  const lengthBytes = Number((address + BigInt(memory.byteLength) - start) & -PAGE_BYTES);
+  library.functions.madvise(library.pointerTo(start), lengthBytes, MADV_HUGEPAGE);
 }
 
 /** Registers an eventfd under a known number and reads it back: a wrong layout cannot pass. */

@@ -36,5 +36,7 @@ export function loadNodeLibrary(slabBytes: number): NativeLibrary {
     slab,
     nullPointer: 0n,
     pointer: (offset) => slab.addressOf(offset) as unknown as Pointer,
+    addressOf: (memory) => ffi.getRawPointer(memory as unknown as ArrayBuffer),
+    pointerTo: (address) => address as unknown as Pointer,
   };
 }

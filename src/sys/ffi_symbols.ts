@@ -29,6 +29,7 @@ export const SYMBOLS = {
   shutdown: ["i", "ii"],
   close: ["i", "i"],
   malloc_trim: ["i", "u"],
+  madvise: ["i", "pui"],
 } as const;
 
 export type SymbolName = keyof typeof SYMBOLS;

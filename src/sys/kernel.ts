@@ -55,4 +55,6 @@ export interface Kernel {
 
   /** Gives memory that libc holds for nobody back to the kernel (malloc_trim(3)). */
   trimHeap(): void;
+  /** Asks for 2 MiB pages where memory lies (madvise(2)): fewer translations to be looked up. */
+  adviseHugePages(memory: SharedArrayBuffer): void;
 }

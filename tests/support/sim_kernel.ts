@@ -303,6 +303,8 @@ export class SimKernel extends SimSystem implements Kernel {
 
   trimHeap(): void {}
 
+  adviseHugePages(): void {}
+
   close(fd: number): number {
     return this.call("close", () => {
       const file = this.file(fd);
