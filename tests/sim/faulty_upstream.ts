@@ -123,7 +123,8 @@ export class FaultyUpstream {
     const isHit = (ratio: number) => prng.chance(ratio);
     if (isHit(faults.noReply)) return;
     const head: DnsMessage = { ...query, flags: ["qr", "rd", "ra"] };
-    const right: DnsMessage = { ...head, ...this.#truth.answer(question) };
+    const isSigned = query.opt?.dnssecOk === true;
+    const right: DnsMessage = { ...head, ...this.#truth.answer(question, isSigned) };
     if (isHit(faults.wrongId)) reply(encodeMessage({ ...right, id: prng.below(65_536) }));
     if (isHit(faults.wrongQuestion)) {
       reply(

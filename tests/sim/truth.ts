@@ -32,6 +32,8 @@ const TTLS_SEC: readonly number[] = [0, 1, 2, 5, 10, 30, 300, 86_400];
 /** Above 512 bytes and below 1,232. */
 const BIG_RECORDS = 50;
 const VERSION_MAX = 255;
+/** Holds longer than any simulation lasts. */
+const SIGNATURE = "8 3 60 20300101000000 20230101000000 4711 example.org. abcdef";
 
 export class Truth {
   readonly questions: readonly TruthQuestion[];
@@ -72,9 +74,13 @@ export class Truth {
     return versions;
   }
 
-  /** The present answer. */
-  answer(question: TruthQuestion): TruthAnswer {
-    return answerOf(question, this.versionsOf(question).at(-1)!);
+  /** The present answer; with `isSigned` there is a signature behind its records. */
+  answer(question: TruthQuestion, isSigned: boolean): TruthAnswer {
+    const answer = answerOf(question, this.versionsOf(question).at(-1)!);
+    const last = answer.answer.at(-1);
+    if (!isSigned || last === undefined) return answer;
+    const rrsig = parseRecord(`${last.name} ${last.ttlSec} RRSIG ${question.type} ${SIGNATURE}`);
+    return { ...answer, answer: [...answer.answer, rrsig] };
   }
 }
 

@@ -74,7 +74,9 @@ class Simulation {
     this.#clients = Array.from({ length: CLIENTS }, (_, index) => {
       const address = `198.51.100.${index + 1}`;
       const server = prng.pick(SERVERS);
-      const client = { address, server, capSec };
+      const isLossy = prng.chance(0.2);
+      if (isLossy) this.#disturb(address);
+      const client = { address, server, capSec, isLossy };
       return new RandomClient(this.#server, prng, this.#truth, this.#tally, client);
     });
     this.#server.settle();
@@ -102,6 +104,13 @@ class Simulation {
       hits: this.#server.counter("hits"),
       simulatedMs: this.#server.sim.clock.nowMs - this.#startMs,
     };
+  }
+
+  /** Makes the path of a client a bad one, both ways. */
+  #disturb(address: string): void {
+    const path = { delayMs: 20, jitterMs: 50, lossRatio: 0.1, duplicateRatio: 0.1 };
+    this.#server.sim.network.setPath(address, "*", path);
+    this.#server.sim.network.setPath("*", address, path);
   }
 
   #askSome(count: number): void {
@@ -138,6 +147,7 @@ class Simulation {
 
   #heal(): void {
     const { network } = this.#server.sim;
+    this.#server.sim.failNoMore();
     for (const upstream of this.#upstreams) {
       upstream.faults = NO_FAULTS;
       upstream.listen();

@@ -72,6 +72,11 @@ export class SimSystem {
     this.#faults.set(name, queue);
   }
 
+  /** Takes back what `failNext` has ordered and no call has met yet. */
+  failNoMore(): void {
+    this.#faults.clear();
+  }
+
   /** Descriptors that are open. */
   get openCount(): number {
     return this.#openCount;
