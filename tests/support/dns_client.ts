@@ -4,6 +4,8 @@ import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import dnsPacket, { type DecodedPacket, type Packet, type RecordType } from "dns-packet";
 
+const TIMEOUT_MS = 2000;
+
 /** dns-packet's decoded message with the field that its types leave out. */
 export type Reply = DecodedPacket & { readonly rcode: string };
 
@@ -13,6 +15,10 @@ export interface AskOptions {
   readonly udpSizeBytes?: number;
   /** Default 2,000. */
   readonly timeoutMs?: number;
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  /** Where the question comes from, by TCP. */
+  readonly localAddress?: string;
 }
 
 /** @throws {Error} when no answer came in time or the server closed the connection. */
@@ -34,13 +40,14 @@ export function ask(
         : [],
   };
   return options.transport === "tcp"
-    ? askByTcp(port, query, options.timeoutMs ?? 2_000)
-    : askByUdp(port, query, options.timeoutMs ?? 2_000);
+    ? askByTcp(port, query, options)
+    : askByUdp(port, query, options);
 }
 
-function askByUdp(port: number, query: Packet, timeoutMs: number): Promise<Reply> {
+function askByUdp(port: number, query: Packet, options: AskOptions): Promise<Reply> {
+  const { address = "127.0.0.1", timeoutMs = TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const socket = createSocket("udp4");
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     const timer = setTimeout(() => finish(timeoutError("UDP", port, timeoutMs)), timeoutMs);
     const finish = (result: Reply | Error) => {
       clearTimeout(timer);
@@ -52,13 +59,16 @@ function askByUdp(port: number, query: Packet, timeoutMs: number): Promise<Reply
       const reply = dnsPacket.decode(bytes) as Reply;
       if (reply.id === query.id) finish(reply);
     });
-    socket.connect(port, "127.0.0.1", () => socket.send(dnsPacket.encode(query)));
+    // Connected: the kernel drops an answer that comes from another address than was asked.
+    socket.connect(port, address, () => socket.send(dnsPacket.encode(query)));
   });
 }
 
-function askByTcp(port: number, query: Packet, timeoutMs: number): Promise<Reply> {
+function askByTcp(port: number, query: Packet, options: AskOptions): Promise<Reply> {
+  const { address = "127.0.0.1", localAddress, timeoutMs = TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1");
+    const from = localAddress === undefined ? {} : { localAddress };
+    const socket = connect({ port, host: address, ...from });
     const timer = setTimeout(() => finish(timeoutError("TCP", port, timeoutMs)), timeoutMs);
     let received = Buffer.alloc(0);
     const finish = (result: Reply | Error) => {

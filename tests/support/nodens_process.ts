@@ -55,6 +55,45 @@ export function writeCorefile(text: string): { readonly file: string; remove(): 
   return { file, remove: () => rmSync(folder, { recursive: true }) };
 }
 
+/** What was started, ready or not. */
+export type LaunchedNodens = Omit<NodensProcess, "startMs"> & { readonly child: ChildProcess };
+
+/** Starts nodens and waits for nothing; `command` is another way to run it. */
+export function launchNodens(
+  parameters: readonly string[],
+  command: readonly string[] = [EXECUTABLE],
+  environment: NodeJS.ProcessEnv = process.env,
+): LaunchedNodens {
+  const [program = EXECUTABLE, ...first] = command;
+  const child = spawn(program, [...first, ...parameters], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: environment,
+  });
+  const written = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8");
+    child[name].on("data", (text: string) => {
+      written[name] += text;
+    });
+  }
+  // "close" comes when all that it wrote has been read, too.
+  const ended = once(child, "close");
+  return {
+    child,
+    pid: child.pid ?? 0,
+    ended,
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    async stop(signal = "SIGTERM") {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+      await ended;
+      clearTimeout(kill);
+      return child.exitCode;
+    },
+  };
+}
+
 /**
  * Starts nodens and waits until it answers by UDP at `port`; `command` is another way to run it.
  *
@@ -63,43 +102,19 @@ export function writeCorefile(text: string): { readonly file: string; remove(): 
 export async function startNodens(
   parameters: readonly string[],
   port: number,
-  command: readonly string[] = [EXECUTABLE],
+  command?: readonly string[],
 ): Promise<NodensProcess> {
   const begin = performance.now();
-  const [program = EXECUTABLE, ...first] = command;
-  const child = spawn(program, [...first, ...parameters], { stdio: ["ignore", "pipe", "pipe"] });
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8");
-    child[name].on("data", (text: string) => {
-      written[name] += text;
-    });
-  }
-  const exited = once(child, "exit");
+  const launched = launchNodens(parameters, command);
   try {
-    await waitForAnswer(child, port, begin + START_TIMEOUT_MS);
+    await waitForAnswer(launched.child, port, begin + START_TIMEOUT_MS);
   } catch (error) {
-    child.kill("SIGKILL");
-    await exited;
-    throw new Error(`Cannot start nodens: ${written.stderr.trim() || "it wrote nothing"}`, {
+    await launched.stop("SIGKILL");
+    throw new Error(`Cannot start nodens: ${launched.stderr().trim() || "it wrote nothing"}`, {
       cause: error,
     });
   }
-  return {
-    pid: child.pid ?? 0,
-    startMs: performance.now() - begin,
-    ended: exited,
-    stdout: () => written.stdout,
-    stderr: () => written.stderr,
-    async stop(signal = "SIGTERM") {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-      child.kill(signal);
-      const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-      await exited;
-      clearTimeout(kill);
-      return child.exitCode;
-    },
-  };
+  return { ...launched, startMs: performance.now() - begin };
 }
 
 async function waitForAnswer(child: ChildProcess, port: number, deadline: number): Promise<void> {
