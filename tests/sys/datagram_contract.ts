@@ -248,6 +248,20 @@ export const DATAGRAM_CONTRACT: Record<string, (calls: KernelCalls) => void> = {
     close(calls, fd);
   },
 
+  "sendmmsg stops before a datagram that cannot be sent, and names it when it is the first": (
+    calls,
+  ) => {
+    const [server, port] = open(calls);
+    const [client] = open(calls);
+    const good = { text: "good", to: [LOOPBACK, port] as const };
+    const bad = { text: "bad", to: [LOOPBACK, 0] as const };
+    assert.equal(calls.sendMany(client, [good, good, bad, good]), 2);
+    assert.equal(calls.sendMany(client, [bad, good]), -EINVAL);
+    calls.waitFor(server, EPOLLIN);
+    assert.deepEqual(texts(calls.receiveMany(server)), ["good", "good"]);
+    close(calls, server, client);
+  },
+
   "a full receive queue drops what comes next, not what is there": (calls) => {
     const [server, port] = open(calls);
     const [client] = open(calls);
