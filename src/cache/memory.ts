@@ -102,6 +102,11 @@ export const RING_WRAPPED = 5;
 
 const MAGIC_VALUE = 0x6e64_6301;
 const LINE_BYTES = 64;
+/**
+ * Large memory begins 16 bytes behind a cache line in both runtimes (what malloc puts before it), so
+ * buckets begin 48 bytes on: each is one line and not two halves.
+ */
+const LINE_SHIFT_WORDS = 12;
 
 /**
  * Takes memory for a cache of at most `budgetBytes` and writes its map.
@@ -124,7 +129,7 @@ export function cacheMemory(budgetBytes: number): SharedArrayBuffer {
   // Even, so that what follows is at a cache line again.
   const ghosts = Math.floor((bucketCount * BUCKET_SLOTS * GHOSTS_PER_SLOT) / GHOSTS_PER_BUCKET);
   const ghostBucketCount = ghosts & ~1;
-  const bucketsAt = VIEWS_AT + VIEWS_WORDS;
+  const bucketsAt = VIEWS_AT + VIEWS_WORDS + LINE_SHIFT_WORDS;
   const ghostsAt = bucketsAt + bucketCount * BUCKET_WORDS;
   const dataAt = ghostsAt + ghostBucketCount * GHOST_BUCKET_WORDS;
   words[BUDGET_UNITS] = memory.byteLength / UNIT_BYTES;

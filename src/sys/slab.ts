@@ -7,6 +7,8 @@
  * from one slab that lives as long as its owner; there is no way to give a piece back.
  */
 
+const CACHE_LINE_BYTES = 64;
+
 export class Slab {
   readonly buffer: SharedArrayBuffer;
   readonly bytes: Uint8Array;
@@ -35,11 +37,13 @@ export class Slab {
   /**
    * Takes `lengthBytes` bytes, zeroed, for ever.
    *
-   * @param alignBytes a power of two, 8 by default.
+   * @param alignBytes a power of two up to 64, of the address. Default 8.
    * @throws {RangeError} when the slab is too small: a programmer error, sizes are known at start.
    */
   carve(lengthBytes: number, alignBytes = 8): number {
-    const offset = (this.#used + alignBytes - 1) & -alignBytes;
+    // Aligned as the processor sees it: the slab itself may begin anywhere.
+    const base = this.#addressLow & (CACHE_LINE_BYTES - 1);
+    const offset = ((base + this.#used + alignBytes - 1) & -alignBytes) - base;
     if (offset + lengthBytes > this.bytes.length) {
       throw new RangeError(
         `Cannot carve ${lengthBytes} bytes: ${this.#used} of ${this.bytes.length} are taken`,
