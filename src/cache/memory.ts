@@ -103,8 +103,8 @@ export const RING_WRAPPED = 5;
 const MAGIC_VALUE = 0x6e64_6301;
 const LINE_BYTES = 64;
 /**
- * Large memory begins 16 bytes behind a cache line in both runtimes (what malloc puts before it), so
- * buckets begin 48 bytes on: each is one line and not two halves.
+ * Large memory begins 16 bytes behind a cache line in both runtimes (what malloc puts before it),
+ * so buckets begin 48 bytes on: each is one line and not two halves.
  */
 const LINE_SHIFT_WORDS = 12;
 
