@@ -5,6 +5,7 @@ import { Prng } from "../../src/std/prng.ts";
 import { memoryOf } from "../bench/process_stats.ts";
 import { mutate } from "../fuzz/mutate.ts";
 import { readCorpus } from "../fuzz/wire_fuzz.ts";
+import { cleanUp } from "../support/clean_up.ts";
 import { ask } from "../support/dns_client.ts";
 import { startFixtureUpstream } from "../support/fixture_upstream.ts";
 import { openTcpClient, openUdpClient, question } from "../support/raw_client.ts";
@@ -26,7 +27,7 @@ const FLAG_QR_BYTE = 0x80;
 /** nodens before the fixture's zone, with all its sockets to the upstream open. */
 async function serveZone(context: TestContext): Promise<Served> {
   const upstream = await startFixtureUpstream();
-  context.after(() => upstream.close());
+  cleanUp(context, () => upstream.close());
   const server = await serve(
     context,
     `.:0 {

@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { type TestContext, test } from "node:test";
+import { cleanUp } from "../support/clean_up.ts";
 import { type AskOptions, ask } from "../support/dns_client.ts";
 import { decodeMessage, parseRecord } from "../support/dns_message.ts";
 import { freePort } from "../support/free_port.ts";
@@ -37,7 +38,7 @@ async function assertSilent(port: number, address: string): Promise<void> {
 /** Who an answer to a question for `address` comes from; asked by a socket that takes any. */
 async function answerer(context: TestContext, port: number, address: string): Promise<string> {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
-  context.after(() => socket.close());
+  cleanUp(context, () => socket.close());
   socket.send(question("example.org.", 1), port, address);
   const [, from] = await once(socket, "message", { signal: AbortSignal.timeout(2000) });
   return from.address;

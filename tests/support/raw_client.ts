@@ -4,6 +4,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { TestContext } from "node:test";
+import { cleanUp } from "./clean_up.ts";
 import { type DnsMessage, dnsMessage, encodeMessage } from "./dns_message.ts";
 import { typeNumber } from "./dns_rdata.ts";
 import { framed, onMessages } from "./scripted_upstream.ts";
@@ -57,7 +58,7 @@ export async function openUdpClient(
     if (isOpen) socket.close();
     isOpen = false;
   };
-  context.after(close);
+  cleanUp(context, close);
   return { received, send: (bytes) => socket.send(bytes, () => {}), close };
 }
 
@@ -70,7 +71,7 @@ export async function openTcpClient(
   const { address = "127.0.0.1", localAddress } = options;
   const from = localAddress === undefined ? {} : { localAddress };
   const socket = connect({ port, host: address, noDelay: true, allowHalfOpen: true, ...from });
-  context.after(() => socket.destroy());
+  cleanUp(context, () => socket.destroy());
   await once(socket, "connect");
   const received: Uint8Array[] = [];
   let isClosed = false;

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import type { Socket as TcpSocket } from "node:net";
 import type { TestContext } from "node:test";
+import { cleanUp } from "./clean_up.ts";
 import {
   type DnsMessage,
   decodeMessage,
@@ -85,7 +86,7 @@ export async function startScriptedUpstream(
       }),
     );
   });
-  context.after(async () => {
+  cleanUp(context, async () => {
     for (const socket of connections) socket.destroy();
     const closed = [once(udp, "close"), once(tcp, "close")];
     udp.close();

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { cleanUp } from "./clean_up.ts";
 import { type LaunchedNodens, launchNodens, writeCorefile } from "./nodens_process.ts";
 import { until } from "./until.ts";
 
@@ -35,18 +36,18 @@ export async function serve(
   options: ServeOptions = {},
 ): Promise<Served> {
   const written = writeCorefile(corefile);
-  context.after(() => written.remove());
+  cleanUp(context, () => written.remove());
   const parameters = ["-conf", written.file, ...(options.parameters ?? [])];
   const environment = { ...process.env, ...options.environment };
   for (let start = 1; ; start++) {
     const nodens = launchNodens(parameters, undefined, environment);
     await untilReady(nodens);
-    if (nodens.child.exitCode !== null) {
+    if (nodens.child.exitCode !== null || nodens.child.signalCode !== null) {
       // A port that was free a moment ago may be some socket's by now.
       if (start < STARTS_MAX && /in use/.test(nodens.stderr())) continue;
       throw new Error(`Cannot start nodens: ${nodens.stdout()}${nodens.stderr()}`);
     }
-    context.after(() => endOf(nodens, options));
+    cleanUp(context, () => endOf(nodens, options));
     const port = Number(/^\[INFO\] \S+:(\d+) on /m.exec(nodens.stdout())?.[1]);
     const lines = () => nodens.stdout().split("\n").slice(0, -1);
     return { ...nodens, port, corefile: written.file, lines };
@@ -55,14 +56,15 @@ export async function serve(
 
 async function untilReady(nodens: LaunchedNodens): Promise<void> {
   const { child } = nodens;
-  const isReady = () => child.exitCode !== null || /, pid \d+$/m.test(nodens.stdout());
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const isReady = () => hasEnded() || /, pid \d+$/m.test(nodens.stdout());
   try {
     await until("nodens says that it listens", isReady, START_TIMEOUT_MS);
   } catch (error) {
     await nodens.stop("SIGKILL");
     throw error;
   }
-  if (child.exitCode !== null) await nodens.ended;
+  if (hasEnded()) await nodens.ended;
 }
 
 async function endOf(nodens: LaunchedNodens, options: ServeOptions): Promise<void> {
@@ -70,5 +72,5 @@ async function endOf(nodens: LaunchedNodens, options: ServeOptions): Promise<voi
   const hasEnded = child.exitCode !== null || child.signalCode !== null;
   const code = await nodens.stop();
   if (options.mayComplain !== true) assert.equal(nodens.stderr(), "");
-  if (!hasEnded) assert.equal(code, 0);
+  if (!hasEnded) assert.equal(code ?? child.signalCode, 0);
 }

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Answer } from "dns-packet";
+import { ask } from "../support/dns_client.ts";
+import { parseRecord } from "../support/dns_message.ts";
+import { freePort } from "../support/free_port.ts";
+import {
+  answerAll,
+  type ScriptedUpstream,
+  startScriptedUpstream,
+  type UpstreamQuery,
+} from "../support/scripted_upstream.ts";
+import { type Served, serve } from "../support/serve.ts";
+import { until } from "../support/until.ts";
+
+const NXDOMAIN = 3;
+const SERVFAIL = 2;
+
+function serveWith(
+  context: TestContext,
+  upstream: { readonly port: number },
+  lines: string,
+  options = {},
+): Promise<Served> {
+  return serve(
+    context,
+    `.:0 {
+      bind 127.0.0.1
+      ${lines}
+      forward . 127.0.0.1:${upstream.port}
+    }`,
+    options,
+  );
+}
+
+/** Answers with the TTL that the name begins with: `ttl5.example.org`. */
+function withTtl(query: UpstreamQuery): void {
+  const ttl = /^ttl(\d+)/.exec(query.name)?.[1];
+  const isDenied = query.name.startsWith("denied");
+  const soa = `example.org. 300 SOA ns1.example.org. host.example.org. 1 7200 3600 1209600 2`;
+  if (isDenied) query.reply({ rcode: NXDOMAIN, authority: [parseRecord(soa)] });
+  else if (query.name.startsWith("fails")) query.reply({ rcode: SERVFAIL });
+  else query.reply({ answer: [parseRecord(`${query.name} ${ttl ?? 300} A 192.0.2.1`)] });
+}
+
+/** TTL of the first record of the answer, or of the authority section. */
+async function ttlOf(server: Served, name: string): Promise<number> {
+  const { answers, authorities } = await ask(server.port, name, "A");
+  const records = [...(answers ?? []), ...(authorities ?? [])] as (Answer & { ttl: number })[];
+  return records[0]!.ttl;
+}
+
+async function askTimes(server: Served, name: string, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) await ask(server.port, name, "A");
+}
+
+test("cache counts TTLs down and asks again when one has expired", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "cache");
+  assert.equal(await ttlOf(server, "ttl100.example.org"), 100);
+  await askTimes(server, "ttl1.example.org", 2);
+  await until("its TTL counts down", async () => (await ttlOf(server, "ttl100.example.org")) < 100);
+  assert.equal(upstream.count("ttl100.example.org."), 1);
+  await until("the short one has expired", async () => {
+    await askTimes(server, "ttl1.example.org", 1);
+    return upstream.count("ttl1.example.org.") === 2;
+  });
+});
+
+test("cache keeps denials as long as their SOA says", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "cache");
+  assert.equal(await ttlOf(server, "denied.example.org"), 2);
+  assert.equal((await ask(server.port, "denied.example.org", "A")).rcode, "NXDOMAIN");
+  assert.equal(upstream.count("denied.example.org."), 1);
+});
+
+test("cache keeps failures, and none with servfail 0", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const keeping = await serveWith(context, upstream, "cache");
+  await askTimes(keeping, "fails1.example.org", 3);
+  assert.equal(upstream.count("fails1.example.org."), 1);
+  const forgetting = await serveWith(context, upstream, "cache {\nservfail 0\n}");
+  await askTimes(forgetting, "fails2.example.org", 3);
+  assert.equal(upstream.count("fails2.example.org."), 3);
+});
+
+test("cache caps TTLs, and raises them to MINTTL", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "cache {\nsuccess 2048 30 10\n}");
+  for (const [name, ttl] of [
+    ["ttl100.example.org", 30],
+    ["ttl1.example.org", 10],
+    ["ttl20.example.org", 20],
+  ] as const) {
+    assert.equal(await ttlOf(server, name), ttl);
+    assert.ok((await ttlOf(server, name)) >= ttl - 2);
+    assert.equal(upstream.count(`${name}.`), 1);
+  }
+});
+
+test("cache keeps no more answers than success and denial allow", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const options = "cache {\nsuccess 1024\ndenial 1024\n}";
+  const server = await serveWith(context, upstream, options);
+  for (const label of ["n", "denied"]) {
+    const names = Array.from({ length: 2000 }, (_, number) => `${label}${number}.example.org`);
+    const askAll = async () => {
+      for (let at = 0; at < names.length; at += 50) {
+        await Promise.all(names.slice(at, at + 50).map((name) => ask(server.port, name, "A")));
+      }
+    };
+    await askAll();
+    const asked = upstream.heard.length;
+    await askAll();
+    // At best all that may be kept was a hit.
+    const misses = upstream.heard.length - asked;
+    assert.ok(misses >= names.length - 1024, `${misses} misses of ${label}`);
+  }
+});
+
+test("cache leaves out what is disabled and what is in other zones", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const options = "cache inner.example.org {\ndisable denial\n}";
+  const server = await serveWith(context, upstream, options);
+  for (const [name, count] of [
+    ["a.inner.example.org", 1],
+    ["denied.inner.example.org", 3],
+    ["a.example.org", 3],
+  ] as const) {
+    await askTimes(server, name, 3);
+    assert.equal(upstream.count(`${name}.`), count, name);
+  }
+});
+
+test("without cache every question is asked", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "errors");
+  await askTimes(server, "example.org", 3);
+  assert.equal(upstream.count("example.org."), 3);
+});
+
+test("log writes a line for each question in the format of CoreDNS", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "cache\nlog");
+  await ask(server.port, "Example.org", "A");
+  await ask(server.port, "example.org", "A", { transport: "tcp", udpSizeBytes: 0 });
+  await ask(server.port, "denied.example.org", "AAAA");
+  const duration = String.raw`0(\.\d+)?s`;
+  const expected = [
+    String.raw`"A IN example\.org\. udp 40 false 1232" NOERROR qr,rd,ra \d+ ${duration}`,
+    String.raw`"A IN example\.org\. tcp 29 false 65535" NOERROR qr,rd,ra 45 ${duration}`,
+    String.raw`"AAAA IN denied\.example\.org\. udp 47 false 1232" NXDOMAIN qr,rd,ra \d+ ${duration}`,
+  ];
+  for (const rest of expected) {
+    const line = new RegExp(String.raw`^\[INFO\] 127\.0\.0\.1:\d+ - \d+ ${rest}$`);
+    await until(`the log has ${line}`, () => server.lines().some((one) => line.test(one)), 2000);
+  }
+});
+
+test("log keeps to its names, classes and format", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const rules = `log inner.example.org "inner {name} {type} {rcode}"
+    log . "bad {name} {rcode}" {
+      class denial error
+    }`;
+  const server = await serveWith(context, upstream, `cache\n${rules}`);
+  for (const name of ["inner.example.org", "denied.example.org", "fails.example.org", "last"]) {
+    await ask(server.port, name, "A");
+  }
+  const expected = [
+    "[INFO] inner inner.example.org. A NOERROR",
+    "[INFO] bad denied.example.org. NXDOMAIN",
+    "[INFO] bad fails.example.org. SERVFAIL",
+  ];
+  await until("the last line is there", () => server.lines().includes(expected[2]!));
+  assert.deepEqual(
+    server.lines().filter((line) => /inner|bad/.test(line)),
+    expected,
+  );
+});
+
+test("errors says why a question has failed, and is silent when it is not there", async (context) => {
+  const closed: Pick<ScriptedUpstream, "port"> = { port: await freePort() };
+  const line = "[ERROR] plugin/errors: 2 example.org. A: no upstream could be reached";
+  const loud = await serveWith(context, closed, "errors");
+  assert.equal((await ask(loud.port, "example.org", "A")).rcode, "SERVFAIL");
+  await until("the log has it", () => loud.lines().includes(line));
+  const quiet = await serveWith(context, closed, "");
+  assert.equal((await ask(quiet.port, "example.org", "A")).rcode, "SERVFAIL");
+  await quiet.stop();
+  assert.equal(quiet.stdout().includes("plugin/errors"), false);
+});
+
+test("bind takes an interface by name, and except takes addresses away", async (context) => {
+  const upstream = await startScriptedUpstream(context, answerAll);
+  const port = await freePort();
+  const corefile = `.:${port} {
+    bind lo {
+      except ::1
+    }
+    forward . 127.0.0.1:${upstream.port}
+  }`;
+  await serve(context, corefile);
+  assert.equal((await ask(port, "example.org", "A")).rcode, "NOERROR");
+  await assert.rejects(ask(port, "example.org", "A", { address: "127.0.0.2" }), /ECONNREFUSED/);
+});
