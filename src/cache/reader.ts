@@ -39,6 +39,9 @@ const WORD_BYTES = 4;
 /** A thread's word for the barrier of `isStill()`, on a cache line of its own. */
 const FENCE_BYTES = 64;
 
+/** A word of the shortest entry that is most often in the cache line behind its first one. */
+const SECOND_LINE = 14;
+
 export class CacheReader {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
@@ -148,6 +151,28 @@ export class CacheReader {
     const location = Atomics.load(this.words, this.#foundSlot);
     if (((location ^ this.#foundLocation) & ~USES_MASK) !== 0) return false;
     return this.words[(entry >>> 2) + ENTRY_SEQUENCE] === this.#foundSequence;
+  }
+
+  /** Word at which the first bucket of `hash` begins. */
+  bucketOf(hash: number): number {
+    return this.#bucketsAt + firstBucket(hash, this.#bucketCount);
+  }
+
+  /** Reads a word of the first bucket of `hash`: with many in flight, memory is waited for once. */
+  touchBucket(hash: number): number {
+    return this.words[this.bucketOf(hash)];
+  }
+
+  /** Reads a word of each line of the entry that the first bucket has for `hash`, if any. */
+  touchEntry(hash: number): number {
+    const words = this.words;
+    const bucket = this.bucketOf(hash);
+    for (let i = bucket; i < bucket + BUCKET_SLOTS; i++) {
+      if (words[i] !== hash) continue;
+      const at = (words[i + BUCKET_SLOTS] & UNITS_MASK) << 2;
+      return words[at] + words[at + SECOND_LINE];
+    }
+    return 0;
   }
 
   /** The slot whose entry has the key, or NO_SLOT. Sets `foundLocation`. */

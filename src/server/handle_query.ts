@@ -56,17 +56,35 @@ export function handleQuery(
   target: number,
   limitBytesMax: number,
 ): number {
-  const query = plane.query;
+  const { query } = plane;
   plane.client.queryBytes = length;
   const code = readQuery(plane.bytes, plane.view, offset, length, plane.hashSeed, query);
+  return answerQuery(plane, code, routeQuery(zones, code, query), target, limitBytesMax);
+}
+
+/** The view that answers a query of which `readQuery` said `code`; NO_VIEW when none does. */
+export function routeQuery(zones: ZoneRouter, code: number, query: Query): number {
+  if (code !== QUERY_OK) return NO_VIEW;
+  // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
+  if (query.class !== CLASS_IN || isTransfer(query.type)) return NO_VIEW;
+  return zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
+}
+
+/** Handles `plane.query`, of which `readQuery` said `code` and `routeQuery` `viewId`. */
+export function answerQuery(
+  plane: Plane,
+  code: number,
+  viewId: number,
+  target: number,
+  limitBytesMax: number,
+): number {
+  const { query } = plane;
   const limitBytes =
     plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
       ? query.udpSizeBytes
       : limitBytesMax;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
-  const viewId = zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
-  if (viewId === NO_VIEW || query.class !== CLASS_IN || isTransfer(query.type)) {
-    // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
+  if (viewId === NO_VIEW) {
     plane.counters[COUNTER.answersRefused]! += 1;
     return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
   }

@@ -26,6 +26,7 @@ import { nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { Reply } from "../wire/reply.ts";
 import { Client } from "./client.ts";
+import { QueryBatch } from "./query_batch.ts";
 import { ReplyScratch } from "./reply_scratch.ts";
 import { TcpClients } from "./tcp_clients.ts";
 import { View } from "./view.ts";
@@ -73,7 +74,10 @@ export class Plane {
   readonly epoll: number;
   readonly random: RandomPool;
 
-  readonly query = new Query();
+  /** The query that is being handled: `ownQuery`, or one of `batchQueries`. */
+  query = new Query();
+  readonly ownQuery = this.query;
+  readonly batch: QueryBatch;
   readonly client = new Client();
   readonly reply = new Reply();
   readonly scratch: ReplyScratch;
@@ -128,6 +132,7 @@ export class Plane {
     this.nowMs = kernel.monotonicMs();
     this.nowSec = Math.floor(this.nowMs / 1000);
     this.scratch = new ReplyScratch();
+    this.batch = new QueryBatch();
     this.received = new ReceiveBatch(kernel);
     this.answers = new SendBatch(kernel, UDP_BATCH, roundUp(UDP_ANSWER_BYTES_MAX));
     this.waiters = new Waiters(slab, WAITERS_MAX);

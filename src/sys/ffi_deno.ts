@@ -29,13 +29,15 @@ export function loadDenoLibrary(slabBytes: number): NativeLibrary {
       parameters: [...parameters].map((letter) => TYPES[letter as keyof typeof TYPES]),
     };
   }
-  const symbols = deno.dlopen(LIBC, definitions).symbols as unknown as NativeFunctions & {
+  const handle = deno.dlopen(LIBC, definitions);
+  const symbols = handle.symbols as unknown as NativeFunctions & {
     __errno_location(): object;
   };
   const buffer = new SharedArrayBuffer(slabBytes);
   const address = deno.UnsafePointer.value(deno.UnsafePointer.of(new Uint8Array(buffer)));
   const slab = new Slab(buffer, BigInt(address));
   return {
+    handle,
     functions: symbols,
     errno: new Int32Array(deno.UnsafePointerView.getArrayBuffer(symbols.__errno_location(), 4)),
     slab,

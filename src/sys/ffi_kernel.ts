@@ -17,6 +17,8 @@ const PAGE_BYTES = 65_536n;
 const EFD_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 export interface NativeLibrary {
+  /** What the runtime calls the library: kept, for nothing promises that functions keep it. */
+  readonly handle: unknown;
   readonly functions: NativeFunctions;
   /**
    * The calling thread's errno, as memory: a load and no call, so nothing can change it between.
@@ -46,6 +48,7 @@ export function createFfiKernel(library: NativeLibrary, originMs: number): Kerne
   const answer = (result: number): number => (result >= 0 ? result : -errno[0]!);
   const kernel: Kernel = {
     slab,
+    library,
     pointer: (offset) => library.pointer(offset),
     monotonicMs: () => performance.now() + sinceOriginMs,
     wallMs: () => Date.now(),

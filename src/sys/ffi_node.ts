@@ -26,11 +26,12 @@ export function loadNodeLibrary(slabBytes: number): NativeLibrary {
       arguments: [...parameters].map((letter) => TYPES[letter as keyof typeof TYPES]),
     };
   }
-  const { functions } = ffi.dlopen(LIBC, definitions as Parameters<NodeFfi["dlopen"]>[1] & object);
-  const loaded = functions as unknown as NativeFunctions & { __errno_location(): bigint };
+  const handle = ffi.dlopen(LIBC, definitions as Parameters<NodeFfi["dlopen"]>[1] & object);
+  const loaded = handle.functions as unknown as NativeFunctions & { __errno_location(): bigint };
   const buffer = new SharedArrayBuffer(slabBytes);
   const slab = new Slab(buffer, ffi.getRawPointer(buffer as unknown as ArrayBuffer));
   return {
+    handle,
     functions: loaded,
     errno: new Int32Array(ffi.toArrayBuffer(loaded.__errno_location(), 4, false)),
     slab,

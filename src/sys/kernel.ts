@@ -20,6 +20,9 @@ export interface Kernel {
   /** The memory that all pointers point into. */
   readonly slab: Slab;
 
+  /** What the calls are made through, if anything: kept so that it lives as long as they do. */
+  readonly library?: unknown;
+
   /** The pointer for byte `offset` of the slab. Allocates: set-up only. */
   pointer(offset: number): Pointer;
 
