@@ -3,6 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
 import { serve, WORKER_SLAB_BYTES } from "./server/serve.ts";
+import { finishCompiling } from "./sys/finish_compiling.ts";
 import { openKernel } from "./sys/open_kernel.ts";
 
 const start = workerData as WorkerStart;
@@ -16,4 +17,6 @@ try {
   say({ kind: "stopped" });
 } catch (error) {
   say({ kind: "failed", message: (error as Error).message });
+} finally {
+  finishCompiling();
 }
