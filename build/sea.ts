@@ -24,8 +24,8 @@ const RUNTIME_FLAGS = [
   "--disable-warning=ExperimentalWarning",
   // One helper thread for compiling and collecting, however many cores the machine has.
   "--v8-pool-size=1",
-  // The young generation may grow to 2 MiB each half instead of 16: the hot path allocates nothing.
-  "--max-semi-space-size=2",
+  // The young generation may grow to 1 MiB each half instead of 16: the hot path allocates nothing.
+  "--max-semi-space-size=1",
 ];
 
 const STRIP: Readonly<Record<string, string>> = {

@@ -16,7 +16,7 @@ import { EPOLL_CTL_ADD, EPOLLIN } from "../sys/layout.ts";
 import { readQuery } from "../wire/query.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { TRANSPORT_UDP } from "./client.ts";
-import { answerQuery, routeQuery, variantOf } from "./handle_query.ts";
+import { answerQuery, handleQuery, routeQuery, variantOf } from "./handle_query.ts";
 import { clearInterface } from "./packet_info.ts";
 import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
 
@@ -25,7 +25,7 @@ import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
  * `recvmsg` (0.3 µs on Node).
  */
 const TOGETHER_MS = 0.1;
-/** Fewer queries than this are not worth the touching. */
+/** A batch of fewer queries is handled one by one: there is little to wait for together. */
 const TOUCH_COUNT_MIN = 8;
 /** Addresses that stand for "all of this machine". */
 const WILDCARDS = new Set(["0.0.0.0", "::"]);
@@ -82,8 +82,9 @@ export function handleDatagrams(plane: Plane, listener: number): void {
   for (let batch = 0; batch < UDP_BATCHES_PER_TURN_MAX; batch++) {
     const count = plane.received.receive(fd, many);
     if (count <= 0) break;
-    readBatch(plane, listener, count);
-    for (let row = 0; row < count; row++) handleDatagram(plane, listener, fd, row);
+    const isRead = count >= TOUCH_COUNT_MIN;
+    if (isRead) readBatch(plane, listener, count);
+    for (let row = 0; row < count; row++) handleDatagram(plane, listener, fd, row, isRead);
     plane.query = plane.ownQuery;
     plane.answers.flush();
     plane.counters[COUNTER.queriesUdp]! += count;
@@ -106,10 +107,17 @@ function readBatch(plane: Plane, listener: number, count: number): void {
     views[row] = view;
     hashes[row] = keyHash(query.hash, query.type, query.class, variantOf(query), view);
   }
-  if (count >= TOUCH_COUNT_MIN) batch.touch(plane.cache, count);
+  batch.touch(plane.cache, count);
 }
 
-function handleDatagram(plane: Plane, listener: number, fd: number, row: number): void {
+/** @param isRead whether the query is in `plane.batch` already. */
+function handleDatagram(
+  plane: Plane,
+  listener: number,
+  fd: number,
+  row: number,
+  isRead: boolean,
+): void {
   const { received, answers, client } = plane;
   client.transport = TRANSPORT_UDP;
   client.listener = listener;
@@ -119,10 +127,16 @@ function handleDatagram(plane: Plane, listener: number, fd: number, row: number)
   client.controlBytes = received.controlBytes(row);
   if (client.controlBytes !== 0) clearInterface(plane, client.controlOffset);
   const target = answers.buffer(fd);
-  const { queries, codes, views } = plane.batch;
-  plane.query = queries[row];
-  client.queryBytes = received.lengthBytes(row);
-  const length = answerQuery(plane, codes[row], views[row], target, UDP_ANSWER_BYTES_MAX);
+  const length = isRead
+    ? answerRead(plane, row, target)
+    : handleQuery(
+        plane,
+        plane.zoneRouters[listener],
+        received.bufferOffset(row),
+        received.lengthBytes(row),
+        target,
+        UDP_ANSWER_BYTES_MAX,
+      );
   if (length === NO_ANSWER || length === ANSWER_LATER) return;
   answers.commit(
     length,
@@ -131,4 +145,11 @@ function handleDatagram(plane: Plane, listener: number, fd: number, row: number)
     client.controlOffset,
     client.controlBytes,
   );
+}
+
+function answerRead(plane: Plane, row: number, target: number): number {
+  const { queries, codes, views } = plane.batch;
+  plane.query = queries[row];
+  plane.client.queryBytes = plane.received.lengthBytes(row);
+  return answerQuery(plane, codes[row], views[row], target, UDP_ANSWER_BYTES_MAX);
 }

@@ -12,7 +12,7 @@ const WORKER_ASSET = "data_main.js";
 /**
  * A worker allocates next to nothing after its start; this is for a leak to show, not to live with.
  */
-const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 /**
  * Starts one worker.
