@@ -33,14 +33,10 @@ export const ATTEMPT_TIMEOUT_MS_MAX = 1600;
  * Clients' resolvers give up after 5 s (resolv.conf(5)): the answer, even SERVFAIL, comes before.
  */
 export const QUESTION_DEADLINE_MS = 4200;
-/** A question that no upstream answered is not asked again for this long (RFC 9520 §3.2). */
-export const FAILURE_CACHE_MS_MIN = 1000;
 
 /** A health probe that was not answered by then has failed, as in CoreDNS. */
 export const PROBE_TIMEOUT_MS = 1000;
 
-/** Addresses in one `forward`, as in CoreDNS. */
-export const UPSTREAMS_PER_FORWARD_MAX = 15;
 /** Distinct upstream addresses of a whole configuration. */
 export const UPSTREAMS_MAX = 64;
 /** Sockets, each with a random port, that share one upstream's UDP traffic. */

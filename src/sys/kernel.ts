@@ -6,7 +6,7 @@
  * `errno.ts`). Nothing throws. Arguments that point to memory are `Pointer`s, taken once at set-up
  * by `pointer(offset)`; what varies from call to call goes through `iovec`s in the slab. That keeps
  * a call free of allocation, and with at most three arguments cheap on Node (about 50 ns beyond the
- * call itself; four and more cost 300-450 ns, see tests/bench/README.md).
+ * call itself; four and more cost 300-450 ns, see hack/decisions/0001-ffi-data-plane.md).
  */
 
 import type { Slab } from "./slab.ts";
