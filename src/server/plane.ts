@@ -9,7 +9,13 @@
 import type { Cache } from "../cache/cache.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
-import { PENDING_MAX, UDP_ANSWER_BYTES_MAX, UDP_BATCH, WAITERS_MAX } from "../limits.ts";
+import {
+  PENDING_MAX,
+  UDP_ANSWER_BYTES_MAX,
+  UDP_BATCH,
+  UPSTREAMS_MAX,
+  WAITERS_MAX,
+} from "../limits.ts";
 import { RandomPool } from "../std/random_pool.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { ReceiveBatch } from "../sys/receive_batch.ts";
@@ -195,6 +201,10 @@ function buildViews(plan: Plan, random: RandomPool) {
     let number = numbers.get(key);
     if (number === undefined) {
       number = upstreams.length;
+      if (number === UPSTREAMS_MAX) {
+        const limit = `at most ${UPSTREAMS_MAX} different upstreams in all "forward" lines together`;
+        throw new RangeError(`Cannot use this configuration: expected ${limit}`);
+      }
       numbers.set(key, number);
       upstreams.push(new Upstream(settings));
     }
