@@ -28,12 +28,14 @@ export const SO_REUSEPORT = 15;
 export const SO_RCVBUFFORCE = 33;
 export const SO_RXQ_OVFL = 40;
 export const IP_PKTINFO = 8;
+export const IP_TRANSPARENT = 19;
 export const IP_MTU_DISCOVER = 10;
 export const IP_PMTUDISC_OMIT = 5;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_TRANSPARENT = 75;
 export const TCP_NODELAY = 1;
 
 export const MSG_DONTWAIT = 0x40;

@@ -12,11 +12,17 @@ import { runtimeName } from "./runtime.ts";
  *
  * @param originMs what the clock counts from; threads that share a cache share it. Default: this
  * thread's own start.
+ * @param descriptors where open descriptors are noted, a byte each: a thread that ends by force
+ * leaves them open. Default: nowhere.
  *
  * @throws {Error} when the runtime has no FFI or the machine's struct layouts are not known.
  */
-export function openKernel(slabBytes: number, originMs = performance.timeOrigin): Kernel {
+export function openKernel(
+  slabBytes: number,
+  originMs = performance.timeOrigin,
+  descriptors: Uint8Array<ArrayBufferLike> = new Uint8Array(),
+): Kernel {
   const library =
     runtimeName() === "deno" ? loadDenoLibrary(slabBytes) : loadNodeLibrary(slabBytes);
-  return createFfiKernel(library, originMs);
+  return createFfiKernel(library, originMs, descriptors);
 }
