@@ -132,8 +132,18 @@ export class Interception {
 
   /** Takes the addresses as soon as that can be, and keeps them. @returns after the first try. */
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#tick();
+    this.#timer = setInterval(() => void this.tick(), TICK_MS);
+    await this.tick();
+  }
+
+  /** Looks once at what there is to do, and does it; while that lasts, further calls wait for it. */
+  async tick(): Promise<void> {
+    if (this.#state === "released") return;
+    this.#step ??= (this.#state === "waiting" ? this.#tryToTake() : this.#keep())
+      .catch((error: unknown) => this.#report(error))
+      .finally(() => {
+        this.#step = null;
+      });
     await this.#step;
   }
 
@@ -174,15 +184,6 @@ export class Interception {
     clearTimeout(timer);
   }
 
-  #tick(): void {
-    if (this.#step !== null || this.#state === "released") return;
-    this.#step = (this.#state === "waiting" ? this.#tryToTake() : this.#keep())
-      .catch((error: unknown) => this.#report(error))
-      .finally(() => {
-        this.#step = null;
-      });
-  }
-
   async #prepare(): Promise<void> {
     const { openLease, desiredRules, applyRules, nowMs } = this.#parts;
     this.#lease ??= await openLease();
@@ -216,6 +217,7 @@ export class Interception {
     this.#retry.succeed();
     this.#lastTrouble = "";
     this.#syncAtMs = nowMs() + this.#options.syncIntervalMs;
+    this.#probeAtMs = nowMs() + PROBE_MS;
     this.#forgetMisses();
     const { kind } = this.#lease!;
     events.changed("taken", kind);
