@@ -36,8 +36,10 @@ const CLOSE_MS_MAX = 20_000;
 export interface InterceptionParts {
   /** Gets the lease; throws NetError. Called until it has succeeded. */
   readonly openLease: () => Promise<Lease>;
-  /** The rules that should be there with a lease of that kind. */
-  readonly desiredRules: (kind: LeaseKind) => Promise<readonly Rule[]>;
+  /** The rules that should be there with a lease of that kind, as far as is known at once. */
+  readonly desiredRules: (kind: LeaseKind) => readonly Rule[];
+  /** Looks again at what they depend on, which may take seconds. Never rejects. */
+  readonly refresh: () => Promise<void>;
   /** Makes it so; throws NetError. @returns how many were added or removed. */
   readonly applyRules: (desired: readonly Rule[]) => Promise<number>;
   /** Removes all of them. @param keep those that stay. */
@@ -98,6 +100,7 @@ export class Interception {
   /** What a tick has begun; ticks do not overlap. */
   #step: Promise<void> | null = null;
   #mending: Promise<void> | null = null;
+  #refreshing: Promise<void> | null = null;
   #lastTrouble = "";
   #syncAtMs = 0;
   #linkIsStale = false;
@@ -166,7 +169,7 @@ export class Interception {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#dropUnlessKept();
     // A take that was under way may have come after that.
-    await Promise.all([this.#step, this.#mending]);
+    await this.#step;
     await this.#dropUnlessKept();
   }
 
@@ -187,7 +190,7 @@ export class Interception {
   async #prepare(): Promise<void> {
     const { openLease, desiredRules, applyRules, nowMs } = this.#parts;
     this.#lease ??= await openLease();
-    this.#desired = await desiredRules(this.#lease.kind);
+    this.#desired = desiredRules(this.#lease.kind);
     await applyRules(this.#desired);
     this.#rulesAtMs = nowMs();
   }
@@ -216,7 +219,8 @@ export class Interception {
     this.#state = "intercepting";
     this.#retry.succeed();
     this.#lastTrouble = "";
-    this.#syncAtMs = nowMs() + this.#options.syncIntervalMs;
+    // What was left for later when it was urgent to answer.
+    this.#syncAtMs = nowMs();
     this.#probeAtMs = nowMs() + PROBE_MS;
     this.#forgetMisses();
     const { kind } = this.#lease!;
@@ -240,18 +244,17 @@ export class Interception {
 
   /** A tick while all is well, or should be. */
   async #keep(): Promise<void> {
-    const { nowMs, pollChanges, desiredRules } = this.#parts;
+    const { nowMs, pollChanges } = this.#parts;
     const changes = pollChanges();
     const isDue = nowMs() >= this.#syncAtMs;
-    if (isDue) {
-      this.#syncAtMs = nowMs() + this.#options.syncIntervalMs;
-      this.#desired = await desiredRules(this.#lease!.kind);
-    }
+    if (isDue) this.#refresh();
     this.#linkIsStale ||= changes.links || isDue;
-    this.#rulesAreStale ||= changes.rules || isDue;
+    this.#rulesAreStale ||= changes.rules;
     if (this.#linkIsStale) await this.#mendLink();
-    const isRecent = nowMs() - this.#rulesAtMs < RULES_MS_MIN && !isDue;
-    if (this.#rulesAreStale && !isRecent) this.#mendRules();
+    const isRecent = nowMs() - this.#rulesAtMs < RULES_MS_MIN;
+    if (this.#rulesAreStale && !isRecent) {
+      this.#applyRules("mended %s rules, which somebody else had changed");
+    }
     if (nowMs() >= this.#probeAtMs && this.#state === "intercepting") await this.#probe();
   }
 
@@ -265,16 +268,29 @@ export class Interception {
     this.#linkIsStale = false;
   }
 
+  /** A full check, of what rules depend on, too. Not waited for. */
+  #refresh(): void {
+    const { nowMs, refresh, desiredRules } = this.#parts;
+    this.#syncAtMs = nowMs() + this.#options.syncIntervalMs;
+    this.#refreshing ??= refresh().then(() => {
+      this.#refreshing = null;
+      if (this.#lease === null) return;
+      this.#desired = desiredRules(this.#lease.kind);
+      this.#applyRules("brought %s rules up to date");
+    });
+  }
+
   /** Not waited for: the lock may be held by others for seconds, and links do not wait for that. */
-  #mendRules(): void {
+  #applyRules(textIfAny: string): void {
     const { applyRules, events, nowMs } = this.#parts;
-    if (this.#mending !== null) return;
+    this.#rulesAreStale = true;
+    if (this.#mending !== null || this.#state !== "intercepting") return;
     this.#rulesAreStale = false;
     this.#mending = applyRules(this.#desired)
       .then((count) => {
         if (count === 0) return;
         events.changed("mended", this.#lease!.kind);
-        events.warn(`mended ${count} rules, which somebody else had changed`);
+        events.warn(textIfAny.replace("%s", String(count)));
       })
       .catch((error: unknown) => {
         this.#rulesAreStale = true;

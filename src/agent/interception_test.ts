@@ -57,6 +57,8 @@ class Fixture {
     this.interception.prepare();
     await this.pass(0);
     assert.equal(this.interception.isIntercepting, true);
+    // What was left for later.
+    await this.pass(0);
     this.takeDone();
     this.said.splice(0);
     return this;
@@ -86,7 +88,8 @@ class Fixture {
         await lease.open();
         return lease;
       },
-      desiredRules: async () => [RULE],
+      desiredRules: () => [RULE],
+      refresh: async () => {},
       applyRules: async () => {
         did.push("rules");
         failing();
@@ -199,7 +202,7 @@ test("tick() checks everything once per sync interval, without any sign of a cha
   assert.equal(fixture.takeDone(), "probe");
   fixture.isWhole = false;
   await fixture.pass(1000);
-  assert.equal(fixture.takeDone(), "take rules probe");
+  assert.equal(fixture.takeDone(), "rules take probe");
 });
 
 test("tick() lets go at the third probe that somebody else answers, and comes back later", async () => {

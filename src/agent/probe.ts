@@ -89,7 +89,9 @@ function askOnce(
       if (message.length >= HEADER_BYTES && message.readUInt16BE(0) === id) finish(message);
     });
     // Connected, so that answers from elsewhere are none, and a refusal is noticed.
-    socket.connect(port, address, () => {
+    socket.connect(port, address, (failure?: Error | null) => {
+      if (isDone) return;
+      if (failure !== undefined && failure !== null) return finish(null);
       socket.send(encodeQuestion(id, name, type, dnsClass), (error) => {
         if (error !== null) finish(null);
       });
@@ -114,10 +116,8 @@ function encodeQuestion(id: number, name: string, type: number, dnsClass: number
   return message;
 }
 
-/** The text of the only record: it ends the message, since nothing that we ask for has an OPT. */
+/** The text in which we would name ourselves: it ends the message, for we ask without an OPT. */
 function lastString(message: Buffer): string {
-  return message
-    .subarray(HEADER_BYTES)
-    .toString("latin1")
-    .replaceAll(/[^ -~]+/g, " ");
+  const text = message.toString("latin1");
+  return text.slice(Math.max(0, text.lastIndexOf("instance=")));
 }
