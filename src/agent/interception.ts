@@ -139,7 +139,9 @@ export class Interception {
     await this.tick();
   }
 
-  /** Looks once at what there is to do, and does it; while that lasts, further calls wait for it. */
+  /**
+   * Looks once at what there is to do, and does it; while that lasts, further calls wait for it.
+   */
   async tick(): Promise<void> {
     if (this.#state === "released") return;
     this.#step ??= (this.#state === "waiting" ? this.#tryToTake() : this.#keep())
