@@ -5,15 +5,15 @@ import type { WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
 import { serve, WORKER_SLAB_BYTES } from "./server/serve.ts";
 import { finishCompiling } from "./sys/finish_compiling.ts";
 import { openKernel } from "./sys/open_kernel.ts";
-import { threadId } from "./sys/thread_times.ts";
 
 const start = workerData as WorkerStart;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
 try {
   const descriptors = new Uint8Array(start.descriptorMemory);
-  serve(start, openKernel(WORKER_SLAB_BYTES, start.originMs, descriptors), {
-    onReady: (ports) => say({ kind: "ready", ports, threadId: threadId() }),
+  const kernel = openKernel(WORKER_SLAB_BYTES, start.originMs, descriptors);
+  serve(start, kernel, {
+    onReady: (ports) => say({ kind: "ready", ports, threadId: kernel.gettid() }),
     onRecords: () => say({ kind: "records" }),
   });
   say({ kind: "stopped" });

@@ -358,7 +358,7 @@ export class Interception {
   async #removeAll(): Promise<void> {
     const { removeRules, keptRules, nowMs } = this.#parts;
     // As long as another instance holds the addresses the rules are its own, too.
-    const isShared = (await this.#lease?.isHeldByOthers()) === true;
+    const isShared = this.#lease?.isHeldByOthers() === true;
     const endMs = nowMs() + CLOSE_MS_MAX;
     for (let isDone = isShared; !isDone && nowMs() < endMs; ) {
       try {

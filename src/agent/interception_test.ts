@@ -76,7 +76,7 @@ class Fixture {
       },
       drop: async () => void did.push("drop"),
       isWhole: async () => this.isWhole,
-      isHeldByOthers: async () => this.isHeld,
+      isHeldByOthers: () => this.isHeld,
       close: async () => void did.push("close"),
     };
     const failing = () => {

@@ -33,7 +33,7 @@ export interface Lease {
   isWhole(): Promise<boolean>;
 
   /** After `drop`: whether another instance still holds the addresses. */
-  isHeldByOthers(): Promise<boolean>;
+  isHeldByOthers(): boolean;
 
   /** Gives everything back, the link included unless another instance holds it. Never throws. */
   close(): Promise<void>;

@@ -7,7 +7,7 @@
 import { randomFillSync } from "node:crypto";
 import type { NativeFunctions } from "./ffi_symbols.ts";
 import type { Kernel, Pointer } from "./kernel.ts";
-import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
+import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_GETTID } from "./layout.ts";
 import type { Slab } from "./slab.ts";
 
 const EPOLL_CLOEXEC = SOCK_CLOEXEC;
@@ -92,6 +92,7 @@ export function createFfiKernel(
       descriptors[fd] = 0;
       return answer(native.close(fd));
     },
+    gettid: () => answer(native.syscall(SYS_GETTID, 0, nullPointer, 0, 0)),
     trimHeap: () => void native.malloc_trim(0),
     adviseHugePages: (memory) => adviseHugePages(library, memory),
   };

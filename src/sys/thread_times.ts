@@ -1,6 +1,6 @@
-/** What the kernel knows of a thread: its id, whether it runs, and how much CPU it has had. */
+/** What the kernel knows of a thread: whether it runs, and how much CPU it has had. */
 
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 /** The clock tick of /proc, the same on all architectures: sysconf(_SC_CLK_TCK). */
 const TICK_MS = 10;
@@ -14,11 +14,6 @@ export interface ThreadTimes {
   readonly state: string;
   /** User and system time, ms; in steps of 10. */
   readonly cpuMs: number;
-}
-
-/** The kernel's id of the calling thread. */
-export function threadId(): number {
-  return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
 }
 
 /** Reads them for a thread of this process; null when it is gone. */
