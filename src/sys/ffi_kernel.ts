@@ -7,7 +7,7 @@
 import { randomFillSync } from "node:crypto";
 import type { NativeFunctions } from "./ffi_symbols.ts";
 import type { Kernel, Pointer } from "./kernel.ts";
-import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
+import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_GETTID } from "./layout.ts";
 import type { Slab } from "./slab.ts";
 
 const EPOLL_CLOEXEC = SOCK_CLOEXEC;
@@ -79,6 +79,8 @@ export function createFfiKernel(library: NativeLibrary, originMs: number): Kerne
       answer(native.getsockopt(fd, level, name, value, length)),
     shutdown: (fd, how) => answer(native.shutdown(fd, how)),
     close: (fd) => answer(native.close(fd)),
+    gettid: () => answer(native.syscall(SYS_GETTID, 0, nullPointer, 0, 0)),
+    kill: (process, signal) => answer(native.kill(process, signal)),
     trimHeap: () => void native.malloc_trim(0),
     adviseHugePages: (memory) => adviseHugePages(library, memory),
   };

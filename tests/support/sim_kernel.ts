@@ -301,6 +301,14 @@ export class SimKernel extends SimSystem implements Kernel {
     });
   }
 
+  gettid(): number {
+    return 1;
+  }
+
+  kill(): number {
+    throw new Error("Cannot send a signal: there is one process only in a simulation");
+  }
+
   trimHeap(): void {}
 
   adviseHugePages(): void {}
