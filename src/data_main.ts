@@ -10,8 +10,10 @@ const start = workerData as WorkerStart;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
 try {
-  serve(start, openKernel(WORKER_SLAB_BYTES, start.originMs), {
-    onReady: (ports) => say({ kind: "ready", ports }),
+  const descriptors = new Uint8Array(start.descriptorMemory);
+  const kernel = openKernel(WORKER_SLAB_BYTES, start.originMs, descriptors);
+  serve(start, kernel, {
+    onReady: (ports) => say({ kind: "ready", ports, threadId: kernel.gettid() }),
     onRecords: () => say({ kind: "records" }),
   });
   say({ kind: "stopped" });

@@ -77,6 +77,10 @@ export const TCP_OUTPUT_BLOCKS = 64;
 export const SLEEP_MS_MAX = 100;
 /** A new worker makes its code hot for so long between two turns of its loop. */
 export const WARM_UP_STEP_MS = 1;
+/** A worker that has not ended so long after it was told to by force never will. */
+export const TERMINATE_MS_MAX = 500;
+/** Descriptors of a worker that are noted, so that they can be closed after it. */
+export const DESCRIPTORS_MAX = 65_536;
 /** When told to stop, a worker goes on for this long while clients wait for answers. */
 export const STOP_GRACE_MS = 1000;
 /** Records for the log that wait for the control plane, per worker; a power of two. */

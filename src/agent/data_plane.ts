@@ -1,24 +1,45 @@
-/** The data plane as the control plane sees it: started, listened to, stopped. */
+/** The data plane as the control plane sees it: started, listened to, mended, stopped. */
 
 import type { Worker } from "node:worker_threads";
 import { controlMemory, requestStop } from "../handoff/control.ts";
-import { countersMemory } from "../handoff/counters.ts";
+import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { ringMemory } from "../handoff/ring.ts";
 import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
-import { LOG_RING_BYTES } from "../limits.ts";
+import { DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
 import { LogDrain } from "../log/log_drain.ts";
 import { startWorker } from "../sys/workers.ts";
 
 export interface DataPlaneOptions {
   readonly plan: Plan;
-  readonly cacheMemory: SharedArrayBuffer;
+  /** Makes the memory of the cache, with the capacities of the plan in it. */
+  readonly createCache: () => SharedArrayBuffer;
   readonly workerCount: number;
   readonly hashSeed: number;
+  /** See `WorkerStart.instance`. */
+  readonly instance: string;
+  /** Closes a descriptor that a worker has left open. */
+  readonly closeDescriptor: (fd: number) => void;
+}
+
+/** A worker that serves. */
+export interface RunningWorker {
+  /** From 1. */
+  readonly number: number;
+  /** The kernel's id of its thread. */
+  readonly threadId: number;
+  /** Ports of the plan's listeners, in its own sockets. */
+  readonly ports: readonly number[];
+}
+
+interface Slot {
+  readonly ring: SharedArrayBuffer;
+  readonly descriptors: SharedArrayBuffer;
+  worker: Worker | null;
+  running: RunningWorker | null;
 }
 
 export class DataPlane {
-  readonly cacheMemory: SharedArrayBuffer;
   readonly countersMemory: SharedArrayBuffer;
   /** Why it could not start, or stopped by itself: a sentence without its full stop. */
   failure: string | null = null;
@@ -26,19 +47,38 @@ export class DataPlane {
   onFailure: (() => void) | null = null;
   readonly #options: DataPlaneOptions;
   readonly #control = controlMemory();
-  readonly #workers: Worker[] = [];
+  readonly #slots: Slot[] = [];
   readonly #drain: LogDrain;
-  readonly #rings: SharedArrayBuffer[] = [];
+  #cacheMemory: SharedArrayBuffer;
+  /** The plan with the ports that were found for port 0. */
+  #plan: Plan;
   #isStopping = false;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
-    this.cacheMemory = options.cacheMemory;
+    this.#plan = options.plan;
+    this.#cacheMemory = options.createCache();
     this.countersMemory = countersMemory(options.workerCount);
     for (let worker = 0; worker < options.workerCount; worker++) {
-      this.#rings.push(ringMemory(LOG_RING_BYTES));
+      this.#slots.push({
+        ring: ringMemory(LOG_RING_BYTES),
+        descriptors: new SharedArrayBuffer(DESCRIPTORS_MAX),
+        worker: null,
+        running: null,
+      });
     }
-    this.#drain = new LogDrain(options.plan, this.#rings);
+    const rings = this.#slots.map((slot) => slot.ring);
+    this.#drain = new LogDrain(options.plan, rings);
+  }
+
+  /** The workers that serve at this moment. */
+  get workers(): readonly RunningWorker[] {
+    return this.#slots.flatMap(({ running }) => (running === null ? [] : [running]));
+  }
+
+  /** When worker `number` last passed its loop, in `performance.now()` of this thread. */
+  heartbeatMs(number: number): number {
+    return countersRow(this.countersMemory, number - 1)[COUNTER.heartbeatMs]!;
   }
 
   /**
@@ -47,19 +87,47 @@ export class DataPlane {
    * @returns the listeners' ports once all sockets are open; null when that failed, see `failure`.
    */
   async start(): Promise<readonly number[] | null> {
-    let { plan } = this.#options;
-    let ports: readonly number[] | null = null;
-    for (let worker = 1; worker <= this.#options.workerCount; worker++) {
-      ports = await this.#startOne(worker, plan);
-      if (ports === null) {
+    for (let number = 1; number <= this.#options.workerCount; number++) {
+      const running = await this.#startOne(number);
+      if (running === null) {
         await this.stop();
         return null;
       }
-      const bound = ports;
-      const listeners = plan.listeners.map((one, index) => ({ ...one, port: bound[index]! }));
-      plan = { ...plan, listeners };
+      const listeners = this.#plan.listeners.map((one, index) =>
+        one.isPrivate ? one : { ...one, port: running.ports[index]! },
+      );
+      this.#plan = { ...this.#plan, listeners };
     }
-    return ports;
+    return this.#plan.listeners.map((one) => one.port);
+  }
+
+  /**
+   * Ends a worker that does not answer any more and starts another in its place.
+   *
+   * What it left open is closed: its sockets would go on getting a share of all queries. A lone
+   * worker's cache is begun anew, since it may have ended in the middle of a change; several
+   * workers notice that by their lock.
+   *
+   * @returns false when the worker cannot be ended (it is in a system call), or none can be
+   * started.
+   */
+  async replace(number: number): Promise<boolean> {
+    const slot = this.#slots[number - 1]!;
+    const { worker } = slot;
+    if (worker !== null) {
+      worker.removeAllListeners();
+      // What is left to say of a thread that is ended by force: nothing.
+      worker.on("error", () => {});
+      if (!(await isTerminated(worker))) return false;
+    }
+    slot.worker = null;
+    slot.running = null;
+    new Uint8Array(slot.descriptors).forEach((isOpen, fd, descriptors) => {
+      if (isOpen === 1) this.#options.closeDescriptor(fd);
+      descriptors[fd] = 0;
+    });
+    if (this.#options.workerCount === 1) this.#cacheMemory = this.#options.createCache();
+    return (await this.#startOne(number)) !== null;
   }
 
   /** Tells all workers to finish and waits for them. */
@@ -67,35 +135,48 @@ export class DataPlane {
     this.#isStopping = true;
     requestStop(this.#control);
     await Promise.all(
-      this.#workers.map((worker) => new Promise((resolve) => void worker.once("exit", resolve))),
+      this.#slots.map(
+        ({ worker }) =>
+          new Promise<void>((resolve) => {
+            if (worker === null) resolve();
+            else worker.once("exit", () => resolve());
+          }),
+      ),
     );
     this.#drain.stop();
   }
 
-  #startOne(number: number, plan: Plan): Promise<readonly number[] | null> {
-    const { cacheMemory, workerCount, hashSeed } = this.#options;
+  #startOne(number: number): Promise<RunningWorker | null> {
+    const { workerCount, hashSeed, instance } = this.#options;
+    const slot = this.#slots[number - 1]!;
     const start: WorkerStart = {
       worker: number,
       workerCount,
-      plan,
-      cacheMemory,
+      plan: this.#plan,
+      cacheMemory: this.#cacheMemory,
       countersMemory: this.countersMemory,
       controlMemory: this.#control,
-      ringMemory: this.#rings[number - 1]!,
+      ringMemory: slot.ring,
+      descriptorMemory: slot.descriptors,
       originMs: performance.timeOrigin,
       hashSeed,
+      instance,
     };
     return new Promise((resolve) => {
       const worker = startWorker(start);
-      this.#workers.push(worker);
+      slot.worker = worker;
       worker.on("message", (message: WorkerMessage) => {
-        if (message.kind === "ready") resolve(message.ports);
+        if (message.kind === "ready") {
+          slot.running = { number, threadId: message.threadId, ports: message.ports };
+          resolve(slot.running);
+        }
         if (message.kind === "records") this.#drain.call();
         if (message.kind === "failed") this.#noteFailure(message.message);
       });
       worker.on("error", (error: Error) => this.#noteFailure(error.message));
       worker.on("exit", () => {
-        this.#workers.splice(this.#workers.indexOf(worker), 1);
+        slot.worker = null;
+        slot.running = null;
         resolve(null);
         if (!this.#isStopping) this.#noteFailure("A data-plane worker has ended");
       });
@@ -106,4 +187,15 @@ export class DataPlane {
     this.failure ??= message;
     this.onFailure?.();
   }
+}
+
+/** A thread that runs JavaScript ends within milliseconds; one in a system call never does. */
+function isTerminated(worker: Worker): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), TERMINATE_MS_MAX);
+    worker.terminate().then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
 }

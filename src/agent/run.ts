@@ -12,11 +12,18 @@ import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
 import { collectGarbage } from "../sys/collect_garbage.ts";
+import { openKernel } from "../sys/open_kernel.ts";
 import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
+import type { Interception } from "./interception.ts";
+import { Supervision } from "./supervision.ts";
+import { createTakeOver } from "./take_over.ts";
 
 const EXIT_STOPPED = 0;
 const EXIT_FAILED = 1;
+const INSTANCE_BYTES = 8;
+/** For closing what a worker left open, nothing else. */
+const MAIN_SLAB_BYTES = 4096;
 
 /**
  * Runs the server until SIGINT or SIGTERM.
@@ -27,41 +34,70 @@ const EXIT_FAILED = 1;
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
   const logger = loggerOf("agent");
-  const { confFile, dnsPort } = options;
-  const { config, warnings } = requireConfig({ confFile, dnsPort });
+  const { confFile, dnsPort, nodeCache } = options;
+  const ownAddresses = nodeCache.localIps;
+  const { config, warnings } = requireConfig({ confFile, dnsPort, ownAddresses });
   for (const warning of warnings) logger.warn("{text}", { text: formatProblem(warning) });
-  const plan = compilePlan(config, 1);
+  const instance = randomBytes(INSTANCE_BYTES).toString("hex");
+  const compiled = compilePlan(config, 1);
+  const takeOver =
+    ownAddresses.length === 0 ? null : createTakeOver({ options, plan: compiled, instance });
+  const plan = takeOver?.plan ?? compiled;
   const dataPlane = new DataPlane({
     plan,
-    cacheMemory: Cache.memoryFor(options.memoryBytes),
+    createCache: () => cacheMemory(options, plan),
     workerCount: workerCount(options),
     hashSeed: randomBytes(4).readInt32LE(0),
+    instance,
+    closeDescriptor: (fd) => void openKernel(MAIN_SLAB_BYTES).close(fd),
   });
-  applyCapacities(dataPlane.cacheMemory, plan);
   // Before anybody can see that we are up: who sends a signal then means it.
   const stopped = stopSignal();
+  const interception = takeOver?.connect(dataPlane) ?? null;
+  interception?.prepare();
   const ports = await dataPlane.start();
   if (ports === null) {
+    await end(dataPlane, interception);
     process.stderr.write(`nodens: ${dataPlane.failure ?? "Cannot start the data plane"}\n`);
     return EXIT_FAILED;
   }
-  if (options.pidFile !== null) writeFileSync(options.pidFile, `${process.pid}\n`);
-  if (!options.quiet) announce(plan, ports);
+  if (interception === null) writePidFile(options);
+  else void interception.ready.then(() => writePidFile(options));
+  if (!options.quiet) announce(compiled, ports);
+  const supervision = new Supervision(dataPlane, interception);
+  await Promise.race([interception?.start(), stopped]);
   collectGarbage();
-  const code = await untilEnd(dataPlane, stopped);
+  const code = await untilEnd(dataPlane, stopped, () => {
+    supervision.stop();
+    return end(dataPlane, interception);
+  });
+  takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };
+
+/** Addresses away, answers out, rules away: in this order nobody notices. */
+async function end(dataPlane: DataPlane, interception: Interception | null): Promise<void> {
+  await interception?.release();
+  await dataPlane.stop();
+  await interception?.close();
+}
+
+function writePidFile({ pidFile }: RunOptions): void {
+  if (pidFile !== null) writeFileSync(pidFile, `${process.pid}\n`);
+}
 
 function workerCount(options: RunOptions): number {
   return options.workers === "auto" ? availableParallelism() : options.workers;
 }
 
 /**
- * `success` and `denial` capacities of the server blocks; a view's number is its place in the plan.
+ * Memory for the cache, with `success` and `denial` capacities of the server blocks; a view's
+ * number is its place in the plan.
  */
-function applyCapacities(cacheMemory: SharedArrayBuffer, plan: Plan): void {
-  const cache = new Cache(cacheMemory, { shared: false });
+function cacheMemory({ memoryBytes }: RunOptions, plan: Plan): SharedArrayBuffer {
+  const memory = Cache.memoryFor(memoryBytes);
+  const cache = new Cache(memory, { shared: false });
   cache.setViews(
     plan.views.map((view, index) => ({
       view: index,
@@ -70,6 +106,7 @@ function applyCapacities(cacheMemory: SharedArrayBuffer, plan: Plan): void {
     })),
     0,
   );
+  return memory;
 }
 
 /** One line per zone and address, as CoreDNS does, and one about ourselves. */
@@ -97,14 +134,18 @@ function stopSignal(): Promise<string> {
   });
 }
 
-/** Waits for a signal, or for the data plane to fail. @returns the exit code. */
-async function untilEnd(dataPlane: DataPlane, stopped: Promise<string>): Promise<number> {
+/** Waits for a signal, or for the data plane to fail, and ends all. @returns the exit code. */
+async function untilEnd(
+  dataPlane: DataPlane,
+  stopped: Promise<string>,
+  endAll: () => Promise<void>,
+): Promise<number> {
   const failed = new Promise<null>((resolve) => {
     dataPlane.onFailure = () => resolve(null);
     if (dataPlane.failure !== null) resolve(null);
   });
   const signal = await Promise.race([stopped, failed]);
-  await dataPlane.stop();
+  await endAll();
   if (signal === null) {
     process.stderr.write(`nodens: ${dataPlane.failure ?? "The data plane has stopped"}\n`);
     return EXIT_FAILED;

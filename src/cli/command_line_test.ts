@@ -42,20 +42,26 @@ Information:
   -plugins   print the plugins and stop
   -h, -help  print this
 
+Take over addresses (as node-cache does):
+  -localip IPS                     addresses to take over
+  -lease KIND                      what holds them: tun, nft, socket, none (default auto)
+  -interfacename NAME              name of their interface (default nodelocaldns)
+  -setupinterface                  create and keep the interface (default true)
+  -setupiptables                   create and keep the iptables rules (default true)
+  -syncinterval TIME               between full checks of interface and rules, seconds (default 60)
+  -health-port PORT                port of the health check, for the rules (default 8080)
+  -fallback SERVERS                where addresses without a Service lead meanwhile
+  -fallbacksvc NAME                the same from a headless Service, by its DNS name
+  -keepfallback                    leave the rules that lead there after a clean stop
+  -skipteardown                    leave rules at exit
+  -metrics-listen-address ADDRESS  metrics of the set-up; 0 for none (default 0.0.0.0:9353)
+
 Drop-in for node-cache (checked, without effect in this version):
-  -localip IPS                        addresses to take over
-  -setupinterface                     create and keep the interface (default true)
-  -interfacename NAME                 name of the interface (default nodelocaldns)
-  -setupiptables                      create and keep the iptables rules (default true)
-  -syncinterval TIME                  between checks of interface and rules, seconds (default 60)
-  -health-port PORT                   port of the health check, for the rules (default 8080)
-  -metrics-listen-address ADDRESS     metrics of the set-up (default 0.0.0.0:9353)
   -prometheus-listen-address ADDRESS  metrics of the DNS server (default :9253)
   -basecorefile FILE                  template of the Corefile (default /etc/coredns/Corefile.base)
   -corefile FILE                      where the Corefile is written (default /etc/Corefile)
   -kubednscm DIRECTORY                ConfigMap of kube-dns
   -upstreamsvc SERVICE                Service of the cluster's DNS (default kube-dns)
-  -skipteardown                       leave interface and rules at exit
   -reloadwithsignal                   reload by signal after the Corefile was written
 
 Examples:

@@ -2,7 +2,7 @@
 
 import { formatByteSize, parseByteSize } from "../config/byte_size.ts";
 import { parseDuration } from "../config/duration.ts";
-import { canonicalIpAddress, parsePort } from "../std/ip_address.ts";
+import { canonicalIpAddress, formatEndpoint, parsePort } from "../std/ip_address.ts";
 import { Expected } from "./go_flags.ts";
 
 const MIB = 1024 * 1024;
@@ -10,6 +10,7 @@ export const MEMORY_BYTES_MIN = MIB;
 /** What one cache can manage (`Cache.memoryFor`). */
 export const MEMORY_BYTES_MAX = 3584 * MIB;
 export const WORKERS_MAX = 64;
+const DNS_PORT = 53;
 
 export function readPort(text: string): number {
   const port = parsePort(text);
@@ -40,6 +41,31 @@ export function readAddresses(text: string): string[] {
     throw new Expected("IP addresses with commas between, such as 169.254.20.10,10.96.0.10");
   }
   return [...new Set(addresses)];
+}
+
+/** DNS servers with commas between, canonical, each once; port 53 where none is named. */
+export function readEndpoints(text: string): { address: string; port: number }[] {
+  const endpoints = text.split(",").map((part) => {
+    const match =
+      /^\[([^\]]+)\](?::([0-9]+))?$/.exec(part.trim()) ??
+      /^([^:]+)(?::([0-9]+))?$/.exec(part.trim());
+    const address = canonicalIpAddress(match?.[1] ?? part.trim());
+    const port = match?.[2] === undefined ? DNS_PORT : parsePort(match[2]);
+    if (address === null || port === null || port === 0) {
+      const example = "10.0.0.10 or 10.0.0.10:53,[fd00::10]:53";
+      throw new Expected(`IP addresses, with or without a port, such as ${example}`);
+    }
+    return { address, port };
+  });
+  const byText = new Map(endpoints.map((one) => [formatEndpoint(one.address, one.port), one]));
+  return [...byText.values()];
+}
+
+export function readLease(text: string): string {
+  if (!["auto", "tun", "nft", "socket", "none"].includes(text)) {
+    throw new Expected("auto, tun, nft, socket or none");
+  }
+  return text;
 }
 
 /** `0`, `:9253`, `0.0.0.0:9353`, `[::1]:9353`, `localhost:9353`. */

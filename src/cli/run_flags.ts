@@ -1,11 +1,12 @@
 /** Flags of `nodens run`: ours, those of CoreDNS, and all of node-cache. */
 
-import type { RunOptions } from "../config/run_options.ts";
+import type { RunOptions, TakeOverOptions } from "../config/run_options.ts";
 import { CACHE_BYTES_DEFAULT } from "../limits.ts";
 import * as read from "./flag_values.ts";
 import { type Flag, type ParsedFlags, spell } from "./go_flags.ts";
 
 const START = "Start";
+const TAKE_OVER = "Take over addresses (as node-cache does)";
 const NODE_CACHE = "Drop-in for node-cache (checked, without effect in this version)";
 const INFORMATION = "Information";
 
@@ -60,43 +61,74 @@ export const RUN_FLAGS: readonly Flag[] = [
   },
   { name: "plugins", value: null, description: "print the plugins and stop", group: INFORMATION },
   { name: "help", aliases: ["h"], value: null, description: "print this", group: INFORMATION },
+  ...takeOverFlags(),
   ...nodeCacheFlags(),
 ];
+
+function takeOverFlags(): Flag[] {
+  const group = TAKE_OVER;
+  return [
+    {
+      ...{ name: "localip", value: "IPS", description: "addresses to take over", group },
+      read: read.readAddresses,
+    },
+    {
+      ...{ name: "lease", value: "KIND", shownDefault: "auto", group },
+      description: "what holds them: tun, nft, socket, none",
+      read: read.readLease,
+    },
+    {
+      ...{ name: "interfacename", value: "NAME", shownDefault: "nodelocaldns", group },
+      description: "name of their interface",
+      read: read.readInterfaceName,
+    },
+    {
+      ...{ name: "setupinterface", value: null, shownDefault: "true", group },
+      description: "create and keep the interface",
+    },
+    {
+      ...{ name: "setupiptables", value: null, shownDefault: "true", group },
+      description: "create and keep the iptables rules",
+    },
+    {
+      ...{ name: "syncinterval", value: "TIME", shownDefault: "60", group },
+      description: "between full checks of interface and rules, seconds",
+      read: read.readSyncInterval,
+    },
+    {
+      ...{ name: "health-port", value: "PORT", shownDefault: "8080", group },
+      description: "port of the health check, for the rules",
+      read: read.readPort,
+    },
+    {
+      ...{ name: "fallback", value: "SERVERS", group },
+      description: "where addresses without a Service lead meanwhile",
+      read: read.readEndpoints,
+    },
+    {
+      ...{ name: "fallbacksvc", value: "NAME", group },
+      description: "the same from a headless Service, by its DNS name",
+      read: read.readText,
+    },
+    {
+      ...{ name: "keepfallback", value: null, group },
+      description: "leave the rules that lead there after a clean stop",
+    },
+    { name: "skipteardown", value: null, description: "leave rules at exit", group },
+    {
+      ...{ name: "metrics-listen-address", value: "ADDRESS", shownDefault: "0.0.0.0:9353", group },
+      description: "metrics of the set-up; 0 for none",
+      read: read.readListenAddress,
+    },
+  ];
+}
 
 function nodeCacheFlags(): Flag[] {
   const ignored = { group: NODE_CACHE, ignored: true };
   const flag = (name: string, value: string, shownDefault: string, description: string) => ({
     ...{ name, value, description, shownDefault, ...ignored },
   });
-  const on = (name: string, description: string): Flag => ({
-    ...{ name, value: null, description, shownDefault: "true", ...ignored },
-  });
-  const off = (name: string, description: string): Flag => ({
-    ...{ name, value: null, description, ...ignored },
-  });
   return [
-    {
-      ...{ name: "localip", value: "IPS", description: "addresses to take over", ...ignored },
-      read: read.readAddresses,
-    },
-    on("setupinterface", "create and keep the interface"),
-    {
-      ...flag("interfacename", "NAME", "nodelocaldns", "name of the interface"),
-      read: read.readInterfaceName,
-    },
-    on("setupiptables", "create and keep the iptables rules"),
-    {
-      ...flag("syncinterval", "TIME", "60", "between checks of interface and rules, seconds"),
-      read: read.readSyncInterval,
-    },
-    {
-      ...flag("health-port", "PORT", "8080", "port of the health check, for the rules"),
-      read: read.readPort,
-    },
-    {
-      ...flag("metrics-listen-address", "ADDRESS", "0.0.0.0:9353", "metrics of the set-up"),
-      read: read.readListenAddress,
-    },
     {
       ...flag("prometheus-listen-address", "ADDRESS", ":9253", "metrics of the DNS server"),
       read: read.readListenAddress,
@@ -122,8 +154,10 @@ function nodeCacheFlags(): Flag[] {
       ...flag("upstreamsvc", "SERVICE", "kube-dns", "Service of the cluster's DNS"),
       read: read.readText,
     },
-    off("skipteardown", "leave interface and rules at exit"),
-    off("reloadwithsignal", "reload by signal after the Corefile was written"),
+    {
+      ...{ name: "reloadwithsignal", value: null, ...ignored },
+      description: "reload by signal after the Corefile was written",
+    },
   ];
 }
 
@@ -155,6 +189,12 @@ export function readRunOptions({ values }: ParsedFlags): RunOptions {
       healthPort: get("health-port", 8080),
       skipTeardown: get("skipteardown", false),
       reloadWithSignal: get("reloadwithsignal", false),
+    },
+    takeOver: {
+      lease: get<TakeOverOptions["lease"]>("lease", "auto"),
+      fallback: get<TakeOverOptions["fallback"]>("fallback", []),
+      fallbackService: get<string | null>("fallbacksvc", null),
+      keepFallback: get("keepfallback", false),
     },
     ignoredFlags: ignored.map((flag) => spell(flag.name)),
   };

@@ -29,6 +29,7 @@ const DEFAULTS: RunOptions = {
     skipTeardown: false,
     reloadWithSignal: false,
   },
+  takeOver: { lease: "auto", fallback: [], fallbackService: null, keepFallback: false },
   ignoredFlags: [],
 };
 
@@ -73,10 +74,24 @@ test("readRunOptions() reads the flags of a stock node-cache DaemonSet and lists
     syncIntervalMs: 30_000,
     healthPort: 8081,
   });
-  assert.deepEqual(options.ignoredFlags, [
-    ...["-localip", "-setupiptables", "-syncinterval", "-health-port", "-upstreamsvc"],
-    "-skipteardown",
-  ]);
+  assert.deepEqual(options.ignoredFlags, ["-upstreamsvc"]);
+});
+
+test("readRunOptions() reads where addresses without a Service fall back to", () => {
+  const { takeOver } = read(
+    ...["-lease", "nft", "-fallback", "192.0.2.1, 192.0.2.2:5300,[2001:DB8::1]:53,2001:db8::1"],
+    ...["-fallbacksvc", "dns.kube-system.svc.cluster.local", "-keepfallback"],
+  );
+  assert.deepEqual(takeOver, {
+    lease: "nft",
+    fallback: [
+      { address: "192.0.2.1", port: 53 },
+      { address: "192.0.2.2", port: 5300 },
+      { address: "2001:db8::1", port: 53 },
+    ],
+    fallbackService: "dns.kube-system.svc.cluster.local",
+    keepFallback: true,
+  });
 });
 
 test("readRunOptions() reads -syncinterval in seconds however it is written", () => {
@@ -123,6 +138,17 @@ test("readRunOptions() says what was expected for every value that does not fit"
     ["prometheus-listen-address", "::1:9353", "HOST:PORT, :PORT or 0 for none"],
     ["health-port", "-1", "a port from 0 to 65535"],
     ["basecorefile", "", "a text"],
+    ["lease", "dhcp", "auto, tun, nft, socket or none"],
+    [
+      "fallback",
+      "192.0.2.1:0",
+      "IP addresses, with or without a port, such as 10.0.0.10 or 10.0.0.10:53,[fd00::10]:53",
+    ],
+    [
+      "fallback",
+      "kube-dns",
+      "IP addresses, with or without a port, such as 10.0.0.10 or 10.0.0.10:53,[fd00::10]:53",
+    ],
   ];
   for (const [name, text, expected] of cases) {
     const message = `Cannot read value of "-${name}": expected ${expected}, got "${text}"`;

@@ -8,13 +8,17 @@ import type { Place, Problems } from "./problem.ts";
 import type { ConfigSource } from "./source.ts";
 
 /** Records every conflict between server blocks. */
-export function checkServers(
-  servers: readonly ServerConfig[],
-  source: ConfigSource,
-  problems: Problems,
-): void {
-  checkOverlaps(servers, problems);
-  checkOwnUpstreams(servers, source, problems);
+export function checkServers(servers: readonly ServerConfig[], context: CheckContext): void {
+  checkOverlaps(servers, context.problems);
+  checkOwnUpstreams(servers, context);
+}
+
+export interface CheckContext {
+  /** Addresses that will be taken over. */
+  readonly ownAddresses: readonly string[];
+  readonly dnsPort: number;
+  readonly source: ConfigSource;
+  readonly problems: Problems;
 }
 
 interface Served {
@@ -59,20 +63,24 @@ function checkOverlaps(servers: readonly ServerConfig[], problems: Problems): vo
 }
 
 /** An upstream that is one of our own sockets would send every miss round in a circle. */
-function checkOwnUpstreams(
-  servers: readonly ServerConfig[],
-  source: ConfigSource,
-  problems: Problems,
-): void {
+function checkOwnUpstreams(servers: readonly ServerConfig[], context: CheckContext): void {
+  const { ownAddresses, dnsPort, source, problems } = context;
   const own = ownEndpoints(servers, source);
+  const takenOver = new Set(ownAddresses.map((address) => formatEndpoint(address, dnsPort)));
   for (const server of servers) {
     for (const rule of server.plugins.forward?.rules ?? []) {
       for (const upstream of rule.upstreams) {
-        const where = own.get(describeUpstream(upstream));
-        if (where === undefined) continue;
-        const what = `Cannot forward to ${describeUpstream(upstream)}`;
-        const why = `this server listens there itself (${where.file}:${where.line})`;
-        problems.error(rule.place, `${what}: ${why}, so queries would loop`, "forward");
+        const endpoint = describeUpstream(upstream);
+        const what = `Cannot forward to ${endpoint}`;
+        const where = own.get(endpoint);
+        if (takenOver.has(endpoint)) {
+          const why = "this address is taken over (-localip), so queries would loop";
+          const advice = "name another address of that server, such as a second Service for it";
+          problems.error(rule.place, `${what}: ${why}: ${advice}`, "forward");
+        } else if (where !== undefined) {
+          const why = `this server listens there itself (${where.file}:${where.line})`;
+          problems.error(rule.place, `${what}: ${why}, so queries would loop`, "forward");
+        }
       }
     }
   }

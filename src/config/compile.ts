@@ -14,12 +14,18 @@ export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
  * @param generation number of this plan, one above the last.
  */
 export function compilePlan(config: Config, generation: number): Plan {
-  const listeners = new Map<string, { address: string; port: number; zones: ZoneRoute[] }>();
+  const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
   config.servers.forEach((server, view) => {
     for (const address of listenAddresses(server)) {
       for (const { zone, port } of server.serves) {
         const key = `${address} ${port}`;
-        const listener = listeners.get(key) ?? { address, port, zones: [] };
+        const listener = listeners.get(key) ?? {
+          address,
+          port,
+          isTransparent: false,
+          isPrivate: false,
+          zones: [],
+        };
         listeners.set(key, listener);
         listener.zones.push({ zone, view });
       }

@@ -10,6 +10,8 @@ function compile(text: string): Plan {
   return compilePlan(config, 7);
 }
 
+const ORDINARY = { isTransparent: false, isPrivate: false };
+
 test("compilePlan() makes one listener per address and port, with the zones of all blocks there", () => {
   const plan = compile(
     [
@@ -26,10 +28,10 @@ test("compilePlan() makes one listener per address and port, with the zones of a
   const cluster = { zone: "cluster.local.", view: 0 };
   const reverse = { zone: "in-addr.arpa.", view: 0 };
   assert.deepEqual(plan.listeners, [
-    { address: "169.254.20.10", port: 53, zones: [cluster] },
-    { address: "169.254.20.10", port: 5353, zones: [reverse] },
-    { address: "192.0.2.10", port: 53, zones: [cluster, { zone: ".", view: 1 }] },
-    { address: "192.0.2.10", port: 5353, zones: [reverse] },
+    { address: "169.254.20.10", port: 53, ...ORDINARY, zones: [cluster] },
+    { address: "169.254.20.10", port: 5353, ...ORDINARY, zones: [reverse] },
+    { address: "192.0.2.10", port: 53, ...ORDINARY, zones: [cluster, { zone: ".", view: 1 }] },
+    { address: "192.0.2.10", port: 5353, ...ORDINARY, zones: [reverse] },
   ]);
   assert.equal(plan.generation, 7);
 });
@@ -37,8 +39,8 @@ test("compilePlan() makes one listener per address and port, with the zones of a
 test("compilePlan() listens on both wildcards for a block without bind", () => {
   const zones = [{ zone: ".", view: 0 }];
   assert.deepEqual(compile(". {\nforward . 192.0.2.1\n}").listeners, [
-    { address: "0.0.0.0", port: 53, zones },
-    { address: "::", port: 53, zones },
+    { address: "0.0.0.0", port: 53, ...ORDINARY, zones },
+    { address: "::", port: 53, ...ORDINARY, zones },
   ]);
 });
 

@@ -21,6 +21,10 @@ export interface LoadOptions {
   readonly confFile: string | null;
   /** Port of server blocks that name none. @default {53} */
   readonly dnsPort?: number;
+  /**
+   * Addresses that will be taken over, canonical: ours, though the machine does not have them yet.
+   */
+  readonly ownAddresses?: readonly string[];
   /** @default {systemSource} */
   readonly source?: ConfigSource;
 }
@@ -34,7 +38,7 @@ export interface LoadResult {
 
 /** Reads and checks a Corefile to its end. Does not throw for anything that is in it. */
 export function loadConfig(options: LoadOptions): LoadResult {
-  const { confFile, dnsPort = DNS_PORT, source = systemSource } = options;
+  const { confFile, dnsPort = DNS_PORT, ownAddresses = [], source = systemSource } = options;
   const file = confFile ?? DEFAULT_COREFILE;
   const problems = new Problems();
   let text: string;
@@ -50,7 +54,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
     problems.error({ file, line: 0, column: 0 }, `Cannot find a server block: ${example}`);
   }
   const servers = blocks.map((block) => readServer(block, { dnsPort, source, problems }));
-  checkServers(servers, source, problems);
+  checkServers(servers, { ownAddresses, dnsPort, source, problems });
   if (problems.errorCount > 0) return { config: null, problems: problems.sorted() };
   return { config: configSchema.parse({ file, servers }), problems: problems.sorted() };
 }

@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly pidFile: string | null;
   /** Flags of node-cache; see `ignoredFlags` for those that do nothing yet. */
   readonly nodeCache: NodeCacheOptions;
+  readonly takeOver: TakeOverOptions;
   /** Flags that were given, as written in help, and have no effect in this version. */
   readonly ignoredFlags: readonly string[];
 }
@@ -41,6 +42,18 @@ export interface NodeCacheOptions {
   readonly healthPort: number;
   readonly skipTeardown: boolean;
   readonly reloadWithSignal: boolean;
+}
+
+/** Flags of ours about the addresses that are taken over. */
+export interface TakeOverOptions {
+  /** What holds them; `auto` is the first of the others that works. Default `auto`. */
+  readonly lease: "auto" | "tun" | "nft" | "socket" | "none";
+  /** DNS servers that addresses without a Service fall back to; empty is "find out". */
+  readonly fallback: readonly { readonly address: string; readonly port: number }[];
+  /** Name of a headless Service whose endpoints those are; null is none. */
+  readonly fallbackService: string | null;
+  /** Leave the rules that lead there after a clean stop. Default false. */
+  readonly keepFallback: boolean;
 }
 
 /** The server's entry: resolves with the exit code once it has stopped. */

@@ -13,6 +13,15 @@ export interface ListenerPlan {
    */
   readonly address: string;
   readonly port: number;
+  /**
+   * Bound by IP_TRANSPARENT: before the machine has the address, and able to answer after it is
+   * gone. Needs CAP_NET_ADMIN.
+   */
+  readonly isTransparent: boolean;
+  /**
+   * Every worker has a socket of its own, on a port of its own: to ask that worker and no other.
+   */
+  readonly isPrivate: boolean;
   /** Longest match wins. A name that matches none is answered REFUSED. */
   readonly zones: readonly ZoneRoute[];
 }

@@ -14,11 +14,18 @@ export interface WorkerStart {
   /** `performance.timeOrigin` of the control plane: all clocks count from it. */
   readonly originMs: number;
   readonly hashSeed: number;
+  /** Random, different for every process: what tells its answers from all others'. */
+  readonly instance: string;
+  /** A byte per descriptor, 1 while the worker has it open: for whoever closes up after it. */
+  readonly descriptorMemory: SharedArrayBuffer;
 }
 
 export type WorkerMessage =
-  /** All sockets are open; `ports` are those of the listeners of the plan. */
-  | { readonly kind: "ready"; readonly ports: readonly number[] }
+  /**
+   * All sockets are open; `ports` are those of the listeners of the plan, `threadId` is the
+   * kernel's.
+   */
+  | { readonly kind: "ready"; readonly ports: readonly number[]; readonly threadId: number }
   /** It cannot start; the text is a whole sentence without its full stop. */
   | { readonly kind: "failed"; readonly message: string }
   /** There are records in the ring. */

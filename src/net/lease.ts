@@ -32,6 +32,9 @@ export interface Lease {
   /** Whether everything that `take` made is still there. Cheap. */
   isWhole(): Promise<boolean>;
 
+  /** After `drop`: whether another instance still holds the addresses. */
+  isHeldByOthers(): boolean;
+
   /** Gives everything back, the link included unless another instance holds it. Never throws. */
   close(): Promise<void>;
 }

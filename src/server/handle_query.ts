@@ -36,6 +36,7 @@ import {
 import { NO_ANSWER } from "./answer_codes.ts";
 import { TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
+import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAnswer } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import { NO_VIEW, type ZoneRouter } from "./zone_router.ts";
@@ -85,6 +86,7 @@ export function answerQuery(
       : limitBytesMax;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
   if (viewId === NO_VIEW) {
+    if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
     plane.counters[COUNTER.answersRefused]! += 1;
     return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
   }

@@ -43,12 +43,18 @@ export function openListeners(plane: Plane): number[] {
   const { sockets, kernel, plan } = plane;
   const opened: number[] = [];
   try {
-    return plan.listeners.map(({ address, port }, index) => {
+    return plan.listeners.map(({ address, port, isTransparent }, index) => {
       const isWildcard = WILDCARDS.has(address);
-      const udp = sockets.listenUdp(address, port, UDP_RECEIVE_BUFFER_BYTES, isWildcard);
+      const udp = sockets.listenUdp(
+        address,
+        port,
+        UDP_RECEIVE_BUFFER_BYTES,
+        isWildcard,
+        isTransparent,
+      );
       opened.push(udp);
       const bound = sockets.localPort(udp);
-      const tcp = sockets.listenTcp(address, bound);
+      const tcp = sockets.listenTcp(address, bound, isTransparent);
       opened.push(tcp);
       plane.listenerFds[index] = udp;
       plane.listenerTcpFds[index] = tcp;

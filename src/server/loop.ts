@@ -87,8 +87,9 @@ export class Loop {
    * One turn: waits for something to do and does it.
    *
    * @param sleepMs the most to wait. Default, and most allowed, SLEEP_MS_MAX.
+   * @returns how many descriptors had something for us.
    */
-  turn(sleepMs = SLEEP_MS_MAX): void {
+  turn(sleepMs = SLEEP_MS_MAX): number {
     const { plane } = this;
     const isQuiet = plane.pending.timers.count === 0 || sleepMs < TIMER_TICK_MS;
     const waitMs = isQuiet ? sleepMs : TIMER_TICK_MS;
@@ -98,7 +99,7 @@ export class Loop {
     plane.turn += 1;
     plane.counters[COUNTER.heartbeatMs] = plane.nowMs;
     // An idle process comes by here ten times a second, with code that was never optimised.
-    if (ready === 0 && plane.pending.timers.count === 0 && plane.nowMs < this.#nextDutyMs) return;
+    if (ready === 0 && plane.pending.timers.count === 0 && plane.nowMs < this.#nextDutyMs) return 0;
     if (ready > 0) {
       for (let poll = 1; poll < this.#pollCount; poll++) {
         if (this.#isReady(poll)) handleDatagrams(plane, poll - 1);
@@ -108,6 +109,7 @@ export class Loop {
     this.#expireTimers();
     if (plane.nowMs >= this.#nextDutyMs) this.#doDuties();
     this.#flush();
+    return ready;
   }
 
   /** Closes every socket; what was asked is not answered any more. */

@@ -64,6 +64,8 @@ export interface PlaneOptions {
   readonly hashSeed: number;
   /** Records for the control plane, see handoff/records.ts. */
   readonly ring: RingWriter;
+  /** What this worker says when it is asked who it is, see instance_answer.ts. */
+  readonly instance: string;
 }
 
 export class Plane {
@@ -77,6 +79,8 @@ export class Plane {
   readonly words: Int32Array;
   readonly view: DataView;
   readonly sockets: Sockets;
+  /** `PlaneOptions.instance` in ASCII. */
+  readonly instance: Uint8Array;
   readonly epoll: number;
   readonly random: RandomPool;
 
@@ -133,6 +137,7 @@ export class Plane {
     this.words = slab.words;
     this.view = slab.view;
     this.sockets = new Sockets(kernel);
+    this.instance = new TextEncoder().encode(options.instance);
     this.epoll = kernel.epollCreate();
     this.random = new RandomPool((target) => kernel.randomBytes(target));
     this.nowMs = kernel.monotonicMs();

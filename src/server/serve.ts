@@ -8,6 +8,7 @@ import type { WorkerStart } from "../handoff/worker_start.ts";
 import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
+import { VERSION } from "../version.ts";
 import { Loop } from "./loop.ts";
 import { PLANE_SLAB_BYTES, Plane } from "./plane.ts";
 import { WarmUp } from "./warm_up.ts";
@@ -30,6 +31,7 @@ export function createPlane(start: WorkerStart, kernel: Kernel): Plane {
     counters: countersRow(start.countersMemory, start.worker - FIRST_WORKER),
     hashSeed: start.hashSeed,
     ring: new RingWriter(start.ringMemory),
+    instance: `instance=${start.instance} worker=${start.worker} version=${VERSION}`,
   });
 }
 
@@ -66,7 +68,19 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
     }
   }
   warmUp?.close();
-  const deadlineMs = kernel.monotonicMs() + STOP_GRACE_MS;
-  while (plane.pending.usedCount > 0 && kernel.monotonicMs() < deadlineMs) loop.turn();
+  finishUp(loop, kernel.monotonicMs() + STOP_GRACE_MS);
   loop.close();
+}
+
+/**
+ * Answers what has been sent to us already: what waits in the sockets, and what waits for an
+ * upstream. Whoever asks for the stop sees to it that nothing new comes.
+ */
+function finishUp(loop: Loop, deadlineMs: number): void {
+  const { plane } = loop;
+  while (plane.kernel.monotonicMs() < deadlineMs) {
+    const isWaiting = plane.pending.usedCount > 0;
+    const ready = loop.turn(isWaiting ? SLEEP_MS_MAX : 0);
+    if (ready === 0 && !isWaiting) return;
+  }
 }

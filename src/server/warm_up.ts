@@ -87,6 +87,7 @@ export class WarmUp {
         counters: countersRow(countersMemory(1), 0),
         hashSeed,
         ring: new RingWriter(ringMemory(BUFFER_BYTES)),
+        instance: "",
       }),
     );
     const [port] = this.#loop.open();
@@ -192,7 +193,15 @@ function warmUpPlan(upstreamPort: number): Plan {
   const limits = { capacity: 0, ttlSecMax: 3600, ttlSecMin: 0 };
   return {
     generation: 0,
-    listeners: [{ address: LOOPBACK, port: 0, zones: [{ zone: ".", view: 0 }] }],
+    listeners: [
+      {
+        address: LOOPBACK,
+        port: 0,
+        isTransparent: false,
+        isPrivate: true,
+        zones: [{ zone: ".", view: 0 }],
+      },
+    ],
     views: [
       {
         name: "warm-up",

@@ -7,18 +7,26 @@
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
+export const ENXIO = 6;
+export const E2BIG = 7;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EFAULT = 14;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;
+export const EPROTO = 71;
 export const EMSGSIZE = 90;
+export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
@@ -37,18 +45,26 @@ export const EINPROGRESS = 115;
 const NAMES = new Map<number, readonly [name: string, meaning: string]>([
   [EPERM, ["EPERM", "operation not permitted"]],
   [ENOENT, ["ENOENT", "no such file"]],
+  [ESRCH, ["ESRCH", "no such entry"]],
   [EINTR, ["EINTR", "interrupted"]],
   [EIO, ["EIO", "input/output error"]],
+  [ENXIO, ["ENXIO", "no such device or address"]],
+  [E2BIG, ["E2BIG", "too many"]],
   [EBADF, ["EBADF", "bad file descriptor"]],
   [EAGAIN, ["EAGAIN", "try again"]],
   [ENOMEM, ["ENOMEM", "out of memory"]],
   [EACCES, ["EACCES", "permission denied"]],
   [EFAULT, ["EFAULT", "bad address"]],
+  [EBUSY, ["EBUSY", "in use"]],
+  [EEXIST, ["EEXIST", "it exists already"]],
+  [ENODEV, ["ENODEV", "no such device"]],
   [EINVAL, ["EINVAL", "invalid argument"]],
   [ENFILE, ["ENFILE", "too many open files in the system"]],
   [EMFILE, ["EMFILE", "too many open files in the process"]],
   [EPIPE, ["EPIPE", "broken pipe"]],
+  [EPROTO, ["EPROTO", "protocol error"]],
   [EMSGSIZE, ["EMSGSIZE", "message too long"]],
+  [EOPNOTSUPP, ["EOPNOTSUPP", "not supported"]],
   [EAFNOSUPPORT, ["EAFNOSUPPORT", "address family not supported"]],
   [EADDRINUSE, ["EADDRINUSE", "address already in use"]],
   [EADDRNOTAVAIL, ["EADDRNOTAVAIL", "address not available on this machine"]],

@@ -7,7 +7,7 @@
 import { randomFillSync } from "node:crypto";
 import type { NativeFunctions } from "./ffi_symbols.ts";
 import type { Kernel, Pointer } from "./kernel.ts";
-import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
+import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_GETTID } from "./layout.ts";
 import type { Slab } from "./slab.ts";
 
 const EPOLL_CLOEXEC = SOCK_CLOEXEC;
@@ -39,13 +39,23 @@ export interface NativeLibrary {
  *
  * @param originMs what `monotonicMs` counts from, as a `performance.timeOrigin`: the same in all
  * threads of a process.
+ * @param descriptors a byte per descriptor, 1 while it is open; those beyond its end are not noted.
  * @throws {Error} when the layout of `epoll_event` is not that of this machine.
  */
-export function createFfiKernel(library: NativeLibrary, originMs: number): Kernel {
+export function createFfiKernel(
+  library: NativeLibrary,
+  originMs: number,
+  descriptors: Uint8Array<ArrayBufferLike>,
+): Kernel {
   const { functions: native, errno, slab, nullPointer } = library;
   // A thread's performance.now() starts at 0 with the thread; entries in the cache outlive threads.
   const sinceOriginMs = performance.timeOrigin - originMs;
   const answer = (result: number): number => (result >= 0 ? result : -errno[0]!);
+  const opened = (fd: number): number => {
+    if (fd < 0) return -errno[0]!;
+    descriptors[fd] = 1;
+    return fd;
+  };
   const kernel: Kernel = {
     slab,
     library,
@@ -59,26 +69,30 @@ export function createFfiKernel(library: NativeLibrary, originMs: number): Kerne
     recvmmsg: (fd, headers, count, flags) =>
       answer(native.recvmmsg(fd, headers, count, flags, nullPointer)),
     sendmmsg: (fd, headers, count, flags) => answer(native.sendmmsg(fd, headers, count, flags)),
-    epollCreate: () => answer(native.epoll_create1(EPOLL_CLOEXEC)),
+    epollCreate: () => opened(native.epoll_create1(EPOLL_CLOEXEC)),
     epollCtl: (epoll, operation, fd, event) =>
       answer(native.epoll_ctl(epoll, operation, fd, event)),
     epollWait: (epoll, events, count, timeoutMs) =>
       answer(native.epoll_wait(epoll, events, count, timeoutMs)),
-    eventfd: () => answer(native.eventfd(0, EFD_FLAGS)),
+    eventfd: () => opened(native.eventfd(0, EFD_FLAGS)),
     read: (fd, buffer, lengthBytes) => answer(native.read(fd, buffer, lengthBytes)),
     write: (fd, buffer, lengthBytes) => answer(native.write(fd, buffer, lengthBytes)),
-    socket: (family, type, protocol) => answer(native.socket(family, type, protocol)),
+    socket: (family, type, protocol) => opened(native.socket(family, type, protocol)),
     bind: (fd, address, lengthBytes) => answer(native.bind(fd, address, lengthBytes)),
     connect: (fd, address, lengthBytes) => answer(native.connect(fd, address, lengthBytes)),
     listen: (fd, backlog) => answer(native.listen(fd, backlog)),
-    accept4: (fd, address, length, flags) => answer(native.accept4(fd, address, length, flags)),
+    accept4: (fd, address, length, flags) => opened(native.accept4(fd, address, length, flags)),
     getsockname: (fd, address, length) => answer(native.getsockname(fd, address, length)),
     setsockopt: (fd, level, name, value, length) =>
       answer(native.setsockopt(fd, level, name, value, length)),
     getsockopt: (fd, level, name, value, length) =>
       answer(native.getsockopt(fd, level, name, value, length)),
     shutdown: (fd, how) => answer(native.shutdown(fd, how)),
-    close: (fd) => answer(native.close(fd)),
+    close: (fd) => {
+      descriptors[fd] = 0;
+      return answer(native.close(fd));
+    },
+    gettid: () => answer(native.syscall(SYS_GETTID, 0, nullPointer, 0, 0)),
     trimHeap: () => void native.malloc_trim(0),
     adviseHugePages: (memory) => adviseHugePages(library, memory),
   };

@@ -30,6 +30,11 @@ export const SYMBOLS = {
   close: ["i", "i"],
   malloc_trim: ["i", "u"],
   madvise: ["i", "pui"],
+  // Variadic in C; on x86-64 and arm64 integers and pointers are passed the same way all the same.
+  open: ["i", "pi"],
+  ioctl: ["i", "iup"],
+  // For calls that libc has functions for only since 2.30 (gettid) and 2.33 (mknodat).
+  syscall: ["i", "iipuu"],
 } as const;
 
 export type SymbolName = keyof typeof SYMBOLS;

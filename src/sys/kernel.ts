@@ -56,6 +56,9 @@ export interface Kernel {
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
 
+  /** The calling thread, as /proc/self/task names it. */
+  gettid(): number;
+
   /** Gives memory that libc holds for nobody back to the kernel (malloc_trim(3)). */
   trimHeap(): void;
   /** Asks for 2 MiB pages where memory lies (madvise(2)): fewer translations to be looked up. */

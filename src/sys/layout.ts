@@ -28,12 +28,14 @@ export const SO_REUSEPORT = 15;
 export const SO_RCVBUFFORCE = 33;
 export const SO_RXQ_OVFL = 40;
 export const IP_PKTINFO = 8;
+export const IP_TRANSPARENT = 19;
 export const IP_MTU_DISCOVER = 10;
 export const IP_PMTUDISC_OMIT = 5;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_TRANSPARENT = 75;
 export const TCP_NODELAY = 1;
 
 export const MSG_DONTWAIT = 0x40;
@@ -51,6 +53,20 @@ export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const SHUT_WR = 1;
+
+export const O_RDWR = 2;
+export const O_CLOEXEC = 0x80000;
+export const AT_FDCWD = -100;
+export const S_IFCHR = 0x2000;
+
+/** Numbers of system calls, for syscall(2): each architecture has its own. */
+export const SYSTEM_CALLS = {
+  x64: { gettid: 186, mknodat: 259 },
+  arm64: { gettid: 178, mknodat: 33 },
+} as const;
+const systemCalls = process.arch === "x64" ? SYSTEM_CALLS.x64 : SYSTEM_CALLS.arm64;
+export const SYS_GETTID: number = systemCalls.gettid;
+export const SYS_MKNODAT: number = systemCalls.mknodat;
 
 /** struct pollfd { int fd; short events; short revents; } */
 export const POLLFD_BYTES = 8;
@@ -104,3 +120,13 @@ export const EPOLL_EVENT_LAYOUTS = {
 const epollEvent = process.arch === "x64" ? EPOLL_EVENT_LAYOUTS.x64 : EPOLL_EVENT_LAYOUTS.arm64;
 export const EPOLL_EVENT_BYTES: number = epollEvent.bytes;
 export const EPOLL_EVENT_DATA: number = epollEvent.data;
+
+export const IFNAMSIZ = 16;
+/** struct ifreq { char name[IFNAMSIZ]; union { short flags; ... }; } */
+export const IFREQ_BYTES = 40;
+export const IFREQ_FLAGS = 16;
+export const TUNSETIFF = 0x400454ca;
+export const TUNSETPERSIST = 0x400454cb;
+export const IFF_TUN = 0x1;
+export const IFF_MULTI_QUEUE = 0x100;
+export const IFF_NO_PI = 0x1000;

@@ -11,11 +11,13 @@ import {
   IP_MTU_DISCOVER,
   IP_PKTINFO,
   IP_PMTUDISC_OMIT,
+  IP_TRANSPARENT,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_MTU_DISCOVER,
   IPV6_RECVPKTINFO,
+  IPV6_TRANSPARENT,
   IPV6_V6ONLY,
   SO_ERROR,
   SO_RCVBUF,
@@ -68,13 +70,22 @@ export class Sockets {
    *
    * @param pktinfo ask for each packet's destination address: needed on a wildcard address, where
    * an answer has to come from the address that was asked.
+   * @param transparent bind even while the machine does not have the address, and go on sending
+   * from it after it is gone (IP_TRANSPARENT in ip(7)). Default false.
    * @throws {SysError} EADDRINUSE, EACCES, EADDRNOTAVAIL …
    */
-  listenUdp(address: string, port: number, receiveBufferBytes: number, pktinfo: boolean): number {
+  listenUdp(
+    address: string,
+    port: number,
+    receiveBufferBytes: number,
+    pktinfo: boolean,
+    transparent = false,
+  ): number {
     const fd = this.#open(address, SOCK_DGRAM, `listen on UDP ${printable(address, port)}`);
     const v6 = familyOf(address) === AF_INET6;
     this.#option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (v6) this.#option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (transparent) this.#makeTransparent(fd, address, port, "UDP");
     // No fragments that somebody could replace (RFC 9715 §3.1); best effort.
     if (v6) this.#option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_OMIT);
     else this.#option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
@@ -89,11 +100,12 @@ export class Sockets {
   }
 
   /** A bound, listening, non-blocking TCP socket for clients. @throws {SysError} as `listenUdp`. */
-  listenTcp(address: string, port: number): number {
+  listenTcp(address: string, port: number, transparent = false): number {
     const fd = this.#open(address, SOCK_STREAM, `listen on TCP ${printable(address, port)}`);
     this.#option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     this.#option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (familyOf(address) === AF_INET6) this.#option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (transparent) this.#makeTransparent(fd, address, port, "TCP");
     this.#bindOrThrow(fd, address, port, "TCP");
     const code = this.#kernel.listen(fd, TCP_BACKLOG);
     if (code < 0) this.#fail(fd, `listen on TCP ${printable(address, port)}`, code);
@@ -167,6 +179,17 @@ export class Sockets {
     const fd = this.#kernel.socket(familyOf(address), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw new SysError(action, fd);
     return fd;
+  }
+
+  /** Connections of a listening socket inherit it. */
+  #makeTransparent(fd: number, address: string, port: number, transport: string): void {
+    const v6 = familyOf(address) === AF_INET6;
+    const code = v6
+      ? this.#option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+      : this.#option(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+    if (code >= 0) return;
+    const what = `take over ${transport} ${printable(address, port)}`;
+    this.#fail(fd, `${what} (it takes CAP_NET_ADMIN)`, code);
   }
 
   #bindOrThrow(fd: number, address: string, port: number, transport: string): void {

@@ -301,6 +301,10 @@ export class SimKernel extends SimSystem implements Kernel {
     });
   }
 
+  gettid(): number {
+    return 1;
+  }
+
   trimHeap(): void {}
 
   adviseHugePages(): void {}

@@ -74,6 +74,8 @@ export class SimServer {
       ringMemory: ring,
       originMs: 0,
       hashSeed: this.sim.prng.uint32() | 0,
+      instance: "5eed",
+      descriptorMemory: new SharedArrayBuffer(0),
     };
     this.loop = new Loop(createPlane(start, this.sim));
     this.loop.open();

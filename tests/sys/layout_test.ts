@@ -9,6 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import * as errno from "../../src/sys/errno.ts";
 import * as layout from "../../src/sys/layout.ts";
+import * as netlink from "../../src/sys/netlink_layout.ts";
 
 /** C expressions for the names that are not themselves names of C. */
 const EXPRESSIONS: Record<string, string> = {
@@ -40,11 +41,28 @@ const EXPRESSIONS: Record<string, string> = {
   SOCKADDR_IN6_SCOPE: "offsetof(struct sockaddr_in6, sin6_scope_id)",
   EPOLL_EVENT_BYTES: "sizeof(struct epoll_event)",
   EPOLL_EVENT_DATA: "offsetof(struct epoll_event, data)",
+  SYS_GETTID: "SYS_gettid",
+  SYS_MKNODAT: "SYS_mknodat",
+  IFREQ_BYTES: "sizeof(struct ifreq)",
+  IFREQ_FLAGS: "offsetof(struct ifreq, ifr_flags)",
+  SOCKADDR_NL_BYTES: "sizeof(struct sockaddr_nl)",
+  SOCKADDR_NL_PORT: "offsetof(struct sockaddr_nl, nl_pid)",
+  SOCKADDR_NL_GROUPS: "offsetof(struct sockaddr_nl, nl_groups)",
+  NLMSGHDR_BYTES: "sizeof(struct nlmsghdr)",
+  IFINFOMSG_BYTES: "sizeof(struct ifinfomsg)",
+  IFADDRMSG_BYTES: "sizeof(struct ifaddrmsg)",
+  IFA_CACHEINFO_BYTES: "sizeof(struct ifa_cacheinfo)",
+  RTMSG_BYTES: "sizeof(struct rtmsg)",
+  NFGENMSG_BYTES: "sizeof(struct nfgenmsg)",
+  IPT_GETINFO_BYTES: "sizeof(struct ipt_getinfo)",
+  IPT_GETINFO_ENTRIES: "offsetof(struct ipt_getinfo, num_entries)",
 };
 
 const HEADERS = [
   "arpa/inet.h",
   "errno.h",
+  "fcntl.h",
+  "net/if.h",
   "netinet/in.h",
   "netinet/tcp.h",
   "poll.h",
@@ -52,8 +70,19 @@ const HEADERS = [
   "stdio.h",
   "sys/epoll.h",
   "sys/eventfd.h",
+  "sys/ioctl.h",
   "sys/socket.h",
+  "sys/stat.h",
+  "sys/syscall.h",
   "sys/uio.h",
+  "linux/if_tun.h",
+  "linux/netfilter.h",
+  "linux/netfilter/nf_tables.h",
+  "linux/netfilter/nfnetlink.h",
+  "linux/netfilter_ipv4.h",
+  "linux/netfilter_ipv4/ip_tables.h",
+  "linux/netlink.h",
+  "linux/rtnetlink.h",
 ];
 
 const hasCompiler = spawnSync("gcc", ["--version"]).status === 0;
@@ -101,6 +130,15 @@ test("layout.ts says of every struct and constant what the C compiler says", { s
   assert.deepEqual(ours, evaluateInC(expressions));
 });
 
+test("netlink_layout.ts says what the C compiler says", { skip: SKIP }, () => {
+  const ours = numbersOf(netlink);
+  assert.ok(Object.keys(ours).length > 90, "the module exports its numbers");
+  const expressions = Object.fromEntries(
+    Object.keys(ours).map((name) => [name, EXPRESSIONS[name] ?? name]),
+  );
+  assert.deepEqual(ours, evaluateInC(expressions));
+});
+
 test("errno.ts has the numbers of errno.h", { skip: SKIP }, () => {
   const ours = numbersOf(errno);
   assert.ok(Object.keys(ours).length > 20, "the module exports its numbers");
@@ -128,7 +166,15 @@ test(`layout.ts says of ${OTHER}, too, what the C compiler says`, {
   skip: hasCrossCompiler ? false : `${CROSS_COMPILER} is not installed`,
 }, () => {
   const { bytes, data } = layout.EPOLL_EVENT_LAYOUTS[OTHER];
-  const ours = { ...numbersOf(layout), EPOLL_EVENT_BYTES: bytes, EPOLL_EVENT_DATA: data };
+  const { gettid, mknodat } = layout.SYSTEM_CALLS[OTHER];
+  const ours = {
+    ...numbersOf(layout),
+    ...numbersOf(netlink),
+    EPOLL_EVENT_BYTES: bytes,
+    EPOLL_EVENT_DATA: data,
+    SYS_GETTID: gettid,
+    SYS_MKNODAT: mknodat,
+  };
   const check = (values: Record<string, number>) =>
     spawnSync(CROSS_COMPILER, ["-fsyntax-only", "-x", "c", "-"], {
       encoding: "utf8",

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { parseThreadTimes, readThreadTimes } from "./thread_times.ts";
+
+test("parseThreadTimes() reads state and times behind a name with parentheses and spaces", () => {
+  const line = "12 (no) R (x)) S 1 2 3 0 -1 4194560 100 0 0 0 25 17 0 0 20 0 11 0 5 6 7";
+  assert.deepEqual(parseThreadTimes(line), { state: "S", cpuMs: 420 });
+});
+
+test("readThreadTimes() finds the main thread, which has its process's id, running, and nobody under a wrong id", () => {
+  const before = readThreadTimes(process.pid);
+  assert.equal(before?.state, "R");
+  const end = performance.now() + 5000;
+  let cpuMs = before?.cpuMs ?? 0;
+  // Time passes while we look, until a tick of CPU time has been charged.
+  while (cpuMs === before?.cpuMs && performance.now() < end) {
+    cpuMs = readThreadTimes(process.pid)?.cpuMs ?? 0;
+  }
+  assert.ok(cpuMs > (before?.cpuMs ?? 0));
+  assert.equal(readThreadTimes(0), null);
+});
