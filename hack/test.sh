@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every test: ./hack/test.sh
 # Lint, types, unit tests and house rules under Node 26, the portable ones under Deno, then the
-# built executable. The last line counts both runtimes' tests together.
+# built executable, and what it does to a node's network, which needs root. The last line counts both
+# runtimes' tests together.
 cd "$(dirname "$0")/.."
 . hack/lib.sh
 setup
@@ -15,6 +16,11 @@ x86_64) other=aarch64-linux-gnu other_headers=libc6-dev-arm64-cross ;;
 esac
 need_command $other-gcc gcc-${other/_/-}
 [ -e /usr/$other/include/stdio.h ] || apt_install $other_headers
+# Network namespaces with the tools of a node.
+need_command ip iproute2
+need_command iptables iptables
+need_command nft nftables
+need_command conntrack conntrack
 
 reports=dist/.tests
 rm -rf "$reports"
@@ -60,10 +66,12 @@ step types node_modules/.bin/tsc -p .
 step build "$node26" build/sea.ts
 # Under Node 26: units and house rules; under Deno all that do not need the executable.
 step node node_tests node --test-concurrency=2 \
-  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e)/**/*_test.ts'
+  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e|netns)/**/*_test.ts'
 step deno deno_tests
 # The executable itself, one after the other.
 step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
+# The same in network namespaces, with real rules. Fails without root: what is skipped is forgotten.
+step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
 
 printf '\n'
 exec "$node26" hack/count_tests.ts "$reports" "${failed_steps[@]}"
