@@ -71,6 +71,7 @@ export const runAgent: RunAgent = async (options) => {
     supervision.stop();
     return end(dataPlane, interception);
   });
+  await takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };

@@ -4,9 +4,13 @@ import type { RunOptions } from "../config/run_options.ts";
 import { readCounters } from "../handoff/counters.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf } from "../log/logger.ts";
+import { type InterceptionMetrics, interceptionMetrics } from "../metrics/interception_metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../metrics/metrics_server.ts";
+import { Registry } from "../metrics/registry.ts";
 import { clusterUpstreams } from "../net/cluster_upstreams.ts";
 import { desiredRules } from "../net/desired_rules.ts";
 import { Iptables } from "../net/iptables.ts";
+import { SETUP_ERROR_TYPES } from "../net/lease.ts";
 import type { Rule } from "../net/rule.ts";
 import type { InterceptSettings, LeaseKind } from "../net/settings.ts";
 import { TunLease } from "../net/tun_lease.ts";
@@ -33,14 +37,19 @@ export interface TakeOver {
   /** The plan with what interception needs in it. */
   readonly plan: Plan;
   connect(dataPlane: DataPlane): Interception;
+  close(): Promise<void>;
 }
 
 /** @throws {Error} when nothing would listen on an address. */
 export function createTakeOver({ options, plan, instance }: TakeOverOptions): TakeOver {
   const settings = interceptSettings(options);
+  const registry = new Registry();
+  const metrics = interceptionMetrics(registry, SETUP_ERROR_TYPES);
   const intercepted = interceptPlan(plan, settings.addresses, settings.port);
+  let server: MetricsServer | null = null;
   return {
     plan: intercepted.plan,
+    close: async () => await server?.close(),
     connect(dataPlane) {
       const privatePorts = () =>
         dataPlane.workers.map(({ ports }) => ports[intercepted.privateListener]!);
@@ -65,8 +74,13 @@ export function createTakeOver({ options, plan, instance }: TakeOverOptions): Ta
           }),
         queryCount: () => readCounters(dataPlane.countersMemory).queriesUdp,
         nowMs: () => performance.now(),
-        events: logEvents(),
+        events: interceptionEvents(metrics),
       };
+      server = startMetricsServer({
+        address: options.nodeCache.metricsListenAddress,
+        text: () => registry.text(),
+        onProblem: (text) => loggerOf("metrics").warn("{text}", { text }),
+      });
       return new Interception(parts, settings);
     },
   };
@@ -146,14 +160,19 @@ async function proveWorkers(options: {
   return resolves || replyCount() > before ? null : `no upstream answers for "${zone}"`;
 }
 
-function logEvents(): InterceptionEvents {
+function interceptionEvents(metrics: InterceptionMetrics): InterceptionEvents {
   const logger = loggerOf("intercept");
   return {
     info: (text) => logger.info("{text}", { text }),
     warn: (text) => logger.warn("{text}", { text }),
-    failed: (_type, text) => {
+    failed: (type, text) => {
+      metrics.countSetupError(type);
       if (text !== null) logger.warn("{text}", { text });
     },
-    changed: () => {},
+    changed: (change, kind) => {
+      metrics.countChange(change);
+      metrics.setIntercepting(change !== "dropped");
+      metrics.setLease(change === "dropped" ? null : kind);
+    },
   };
 }
