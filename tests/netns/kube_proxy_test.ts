@@ -10,7 +10,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
 import { findFallback } from "../../src/net/fallback.ts";
-import { ipvsConflicts, type ProxyMachine, readKubeProxy } from "../../src/net/proxy_mode.ts";
+import type { Machine } from "../../src/net/iptables_backend.ts";
+import { ipvsConflicts, readKubeProxy } from "../../src/net/proxy_mode.ts";
 import { formatEndpoint } from "../../src/std/ip_address.ts";
 import { systemCommands } from "../../src/sys/commands.ts";
 import { cleanUp } from "../support/clean_up.ts";
@@ -18,7 +19,7 @@ import { cleanUp } from "../support/clean_up.ts";
 const TESTDATA = join(import.meta.dirname, "../../src/net/testdata");
 const IS_ROOT = process.getuid?.() === 0;
 
-interface Namespace extends ProxyMachine {
+interface Namespace extends Machine {
   /** Runs a program in it; `file` of testdata is its input. */
   run(words: string, file?: string): string;
 }
