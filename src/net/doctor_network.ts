@@ -123,7 +123,9 @@ export async function checkKubeProxy(facts: Facts, { addresses }: Subject): Prom
     const fix = "when the mode was changed: kube-proxy --cleanup, or restart the node";
     findings.push(note(what, `leaves rules of mode ${modes.slice(1).join(", ")}, too`, fix));
   }
-  const isKnown = (address: string) => isLinkLocal(address) || services.addresses.has(address);
+  const held = conflicts.map(({ address }) => address);
+  const isKnown = (address: string) =>
+    isLinkLocal(address) || services.addresses.has(address) || held.includes(address);
   for (const address of addresses.filter((candidate) => !isKnown(candidate))) {
     const fix = "see that it is the address of the cluster's DNS, or name servers with -fallback";
     findings.push(note(what, `no Service has the address ${address}`, fix));
