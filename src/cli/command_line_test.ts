@@ -34,6 +34,7 @@ Start:
 Check and ask:
   check [FILE]                 report everything that is wrong with a Corefile
   query NAME [TYPE] [@SERVER]  ask a DNS server, that of this machine when none is named
+  doctor                       report what on this machine stands in the way of interception
   version                      print the version
   help [COMMAND]               print help, of a command when one is named
 

@@ -8,6 +8,7 @@
 import { Command, CommanderError, type Help, Option } from "commander";
 import { CHECK_FLAGS } from "./check_flags.ts";
 import { describeVersion } from "./describe_version.ts";
+import { DOCTOR_FLAGS } from "./doctor_flags.ts";
 import { type Flag, parseFlags, spell } from "./go_flags.ts";
 import { acceptDigFlags, QUERY_FLAGS } from "./query_flags.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
@@ -29,6 +30,7 @@ const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   run: RUN_FLAGS,
   check: CHECK_FLAGS,
   query: QUERY_FLAGS,
+  doctor: DOCTOR_FLAGS,
   version: [{ name: "plugins", value: null, description: "print the plugins", group: "Flags" }],
   help: [],
 };
@@ -82,6 +84,7 @@ function makeProgram(terminal: Terminal, finish: Finish): Command {
   addFlags(program, RUN_FLAGS);
   addCheck(program, terminal, finish);
   addQuery(program, terminal, finish);
+  addDoctor(program, terminal, finish);
   program
     .command("version")
     .usage("[flags]")
@@ -131,6 +134,21 @@ function addQuery(program: Command, terminal: Terminal, finish: Finish): void {
       finish(await queryCommand(options, terminal));
     });
   addFlags(query, QUERY_FLAGS);
+}
+
+function addDoctor(program: Command, terminal: Terminal, finish: Finish): void {
+  const doctor = program
+    .command("doctor")
+    .usage("[flags]")
+    .description("report what on this machine stands in the way of interception")
+    .action(async (values: Record<string, unknown>) => {
+      const { doctorCommand } = await import("./doctor_command.ts");
+      const addresses = (values.localip as string[] | undefined) ?? [];
+      const interfaceName = (values.interfacename as string | undefined) ?? "nodelocaldns";
+      const json = values.json === true;
+      finish(await doctorCommand({ addresses, interfaceName, json }, terminal));
+    });
+  addFlags(doctor, DOCTOR_FLAGS);
 }
 
 function addFlags(command: Command, flags: readonly Flag[]): void {
