@@ -255,7 +255,7 @@ export class Interception {
     if (this.#linkIsStale) await this.#mendLink();
     const isRecent = nowMs() - this.#rulesAtMs < RULES_MS_MIN;
     if (this.#rulesAreStale && !isRecent) {
-      this.#applyRules("mended %s rules, which somebody else had changed");
+      this.#applyRules(false);
     }
     if (nowMs() >= this.#probeAtMs && this.#state === "intercepting") await this.#probe();
   }
@@ -278,12 +278,12 @@ export class Interception {
       this.#refreshing = null;
       if (this.#lease === null) return;
       this.#desired = desiredRules(this.#lease.kind);
-      this.#applyRules("brought %s rules up to date");
+      this.#applyRules(true);
     });
   }
 
   /** Not waited for: the lock may be held by others for seconds, and links do not wait for that. */
-  #applyRules(textIfAny: string): void {
+  #applyRules(isWantedAnew: boolean): void {
     const { applyRules, events, nowMs } = this.#parts;
     this.#rulesAreStale = true;
     if (this.#mending !== null || this.#state !== "intercepting") return;
@@ -291,8 +291,9 @@ export class Interception {
     this.#mending = applyRules(this.#desired)
       .then((count) => {
         if (count === 0) return;
+        if (isWantedAnew) return events.info(`brought ${count} rules up to date`);
         events.changed("mended", this.#lease!.kind);
-        events.warn(textIfAny.replace("%s", String(count)));
+        events.warn(`mended ${count} rules, which somebody else had changed`);
       })
       .catch((error: unknown) => {
         this.#rulesAreStale = true;

@@ -12,7 +12,6 @@ const TYPE_TXT = 16;
 const CLASS_IN = 1;
 const CLASS_CH = 3;
 const RCODE_SERVFAIL = 2;
-const RCODE_REFUSED = 5;
 
 /** Who answered at an address, by source port: see `probeInstance`. */
 export interface ProbeResult {
@@ -53,14 +52,14 @@ export async function probeInstance(options: ProbeOptions): Promise<ProbeResult>
 }
 
 /**
- * Whether whoever answers at `port` of loopback gets an answer for `zone` from its upstream:
- * anything but SERVFAIL (nobody answered) and REFUSED (nobody was asked).
+ * Whether whoever answers at `port` of loopback can say anything about `zone` but SERVFAIL, which
+ * it says, too, when no upstream has answered. A denial or a refusal is an answer.
  */
 export async function canResolve(port: number, zone: string, timeoutMs: number): Promise<boolean> {
   const reply = await askOnce("127.0.0.1", port, zone, TYPE_SOA, CLASS_IN, timeoutMs);
   if (reply === null) return false;
   const rcode = reply[3]! & RCODE_MASK;
-  return rcode !== RCODE_SERVFAIL && rcode !== RCODE_REFUSED;
+  return rcode !== RCODE_SERVFAIL;
 }
 
 /** One question from a socket of its own; null when there was no answer in time. Never rejects. */

@@ -71,7 +71,6 @@ export const runAgent: RunAgent = async (options) => {
     supervision.stop();
     return end(dataPlane, interception);
   });
-  takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };

@@ -1,20 +1,159 @@
 /** Puts interception together from its parts: see interception.ts for what it then does. */
 
 import type { RunOptions } from "../config/run_options.ts";
+import { readCounters } from "../handoff/counters.ts";
 import type { Plan } from "../handoff/plan.ts";
+import { loggerOf } from "../log/logger.ts";
+import { clusterUpstreams } from "../net/cluster_upstreams.ts";
+import { desiredRules } from "../net/desired_rules.ts";
+import { Iptables } from "../net/iptables.ts";
+import type { Rule } from "../net/rule.ts";
+import type { InterceptSettings, LeaseKind } from "../net/settings.ts";
+import { TunLease } from "../net/tun_lease.ts";
+import { openControlKernel } from "../sys/open_kernel.ts";
 import type { DataPlane } from "./data_plane.ts";
-import type { Interception } from "./interception.ts";
+import { FallbackKeeper } from "./fallback_keeper.ts";
+import { interceptPlan } from "./intercept_plan.ts";
+import { Interception, type InterceptionEvents, type InterceptionParts } from "./interception.ts";
+import { canResolve, probeInstance } from "./probe.ts";
+
+const PROBE_TIMEOUT_MS = 500;
+const RESOLVE_TIMEOUT_MS = 2000;
+const ROOT = ".";
+const LOOPBACK = "127.0.0.1";
 
 export interface TakeOverOptions {
   readonly options: RunOptions;
   readonly plan: Plan;
   readonly instance: string;
 }
+
+/** Interception, as far as it can be put together without a data plane. */
 export interface TakeOver {
+  /** The plan with what interception needs in it. */
   readonly plan: Plan;
   connect(dataPlane: DataPlane): Interception;
-  close(): void;
 }
-export function createTakeOver(_options: TakeOverOptions): TakeOver {
-  throw new Error("Cannot take over addresses: this version cannot yet");
+
+/** @throws {Error} when nothing would listen on an address. */
+export function createTakeOver({ options, plan, instance }: TakeOverOptions): TakeOver {
+  const settings = interceptSettings(options);
+  const intercepted = interceptPlan(plan, settings.addresses, settings.port);
+  return {
+    plan: intercepted.plan,
+    connect(dataPlane) {
+      const privatePorts = () =>
+        dataPlane.workers.map(({ ports }) => ports[intercepted.privateListener]!);
+      const cluster = clusterUpstreams(plan);
+      const parts: InterceptionParts = {
+        ...ruleParts(settings, new FallbackKeeper({ settings, cluster, privatePorts })),
+        openLease: async () => {
+          const lease = new TunLease(openControlKernel(), settings);
+          await lease.open();
+          return lease;
+        },
+        pollChanges: () => ({ links: false, rules: false }),
+        proveWorkers: () => {
+          const replyCount = () => readCounters(dataPlane.countersMemory).upstreamReplies;
+          const zone = cluster.zone ?? ROOT;
+          return proveWorkers({ ports: privatePorts(), zone, instance, replyCount });
+        },
+        probeAddress: (address, sourceCount) =>
+          probeInstance({
+            ...{ address, port: settings.port, instance, sourceCount },
+            timeoutMs: PROBE_TIMEOUT_MS,
+          }),
+        queryCount: () => readCounters(dataPlane.countersMemory).queriesUdp,
+        nowMs: () => performance.now(),
+        events: logEvents(),
+      };
+      return new Interception(parts, settings);
+    },
+  };
+}
+
+function interceptSettings({ nodeCache, takeOver, dnsPort }: RunOptions): InterceptSettings {
+  const { localIps, setupInterface, setupIptables, interfaceName } = nodeCache;
+  const { healthPort, syncIntervalMs, skipTeardown } = nodeCache;
+  return {
+    ...{ addresses: localIps, port: dnsPort, healthPort, syncIntervalMs, skipTeardown },
+    ...{ setupInterface, setupIptables, interfaceName },
+    ...takeOver,
+  };
+}
+
+type RuleParts = Pick<
+  InterceptionParts,
+  "desiredRules" | "refresh" | "applyRules" | "removeRules" | "keptRules"
+>;
+
+function ruleParts(settings: InterceptSettings, fallbacks: FallbackKeeper): RuleParts {
+  if (!settings.setupIptables) {
+    return {
+      desiredRules: () => [],
+      refresh: async () => {},
+      applyRules: async () => 0,
+      removeRules: async () => {},
+      keptRules: () => [],
+    };
+  }
+  const iptables = new Iptables();
+  const { addresses, port, healthPort, keepFallback } = settings;
+  let isSwept = false;
+  const rulesFor = (lease: LeaseKind) =>
+    desiredRules({ addresses, port, healthPort, lease, fallbacks: fallbacks.endpoints });
+  const isFallback = ({ table }: Rule) => table === "nat";
+  return {
+    desiredRules: rulesFor,
+    refresh: () => fallbacks.refresh(),
+    applyRules: async (desired) => {
+      // What earlier processes left elsewhere, once it is known where fallbacks lead.
+      const isTime = !isSwept && fallbacks.isKnown;
+      const plan = isTime ? await iptables.sweep(desired) : await iptables.reconcile(desired);
+      isSwept ||= isTime;
+      return plan.add.length + plan.remove.length;
+    },
+    // Where they lead was not known yet: those of an earlier process may stay.
+    removeRules: async (keep) => void (await iptables.reconcile(keep)),
+    keptRules: (desired) => (keepFallback ? desired.filter(isFallback) : []),
+  };
+}
+
+/** Every worker itself, and by one of them whether there is an upstream. */
+async function proveWorkers(options: {
+  readonly ports: readonly number[];
+  readonly zone: string;
+  readonly instance: string;
+  readonly replyCount: () => number;
+}): Promise<string | null> {
+  const { ports, zone, instance, replyCount } = options;
+  const before = replyCount();
+  const probes = ports.map((port) =>
+    probeInstance({
+      address: LOOPBACK,
+      port,
+      instance,
+      sourceCount: 1,
+      timeoutMs: PROBE_TIMEOUT_MS,
+    }),
+  );
+  const results = await Promise.all(probes);
+  if (results.length === 0 || results.some(({ ours }) => ours === 0)) {
+    return "a worker does not answer";
+  }
+  const resolves = await canResolve(ports[0]!, zone, RESOLVE_TIMEOUT_MS);
+  // An upstream's own SERVFAIL is a sign of life, too: it would be no better without us.
+  return resolves || replyCount() > before ? null : `no upstream answers for "${zone}"`;
+}
+
+function logEvents(): InterceptionEvents {
+  const logger = loggerOf("intercept");
+  return {
+    info: (text) => logger.info("{text}", { text }),
+    warn: (text) => logger.warn("{text}", { text }),
+    failed: (_type, text) => {
+      if (text !== null) logger.warn("{text}", { text });
+    },
+    changed: () => {},
+  };
 }

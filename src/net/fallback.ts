@@ -100,7 +100,7 @@ async function findEndpoints(
   // Who is named is meant: what else there is need not be good, and nobody hears of it.
   if (hasAll(found, settings.addresses)) return found;
   const servers = await lookUpService(options, notes);
-  found.push({ source: "service", endpoints: keep(servers, "-fallback-service") });
+  found.push({ source: "service", endpoints: keep(servers, "-fallbacksvc") });
   if (hasAll(found, settings.addresses)) return found;
   const isService = ({ address }: Endpoint) => proxy.services.addresses.has(address);
   const services = keep(clusterUpstreams.filter(isService), "upstream");
