@@ -66,6 +66,14 @@ setup() {
   }
 }
 
+# need_node_tools: what a Kubernetes node has, for tests and the playground in network namespaces.
+need_node_tools() {
+  need_command ip iproute2
+  need_command iptables iptables
+  need_command nft nftables
+  need_command conntrack conntrack
+}
+
 # build_if_changed: dist/nodens, unless it is newer than everything it is made of.
 build_if_changed() {
   if [ ! -x dist/nodens ] ||

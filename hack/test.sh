@@ -16,11 +16,7 @@ x86_64) other=aarch64-linux-gnu other_headers=libc6-dev-arm64-cross ;;
 esac
 need_command $other-gcc gcc-${other/_/-}
 [ -e /usr/$other/include/stdio.h ] || apt_install $other_headers
-# Network namespaces with the tools of a node.
-need_command ip iproute2
-need_command iptables iptables
-need_command nft nftables
-need_command conntrack conntrack
+need_node_tools
 
 reports=dist/.tests
 rm -rf "$reports"
