@@ -10,7 +10,9 @@ import { Registry } from "../metrics/registry.ts";
 import { clusterUpstreams } from "../net/cluster_upstreams.ts";
 import { desiredRules } from "../net/desired_rules.ts";
 import { Iptables } from "../net/iptables.ts";
+import { systemMachine } from "../net/iptables_backend.ts";
 import { SETUP_ERROR_TYPES } from "../net/lease.ts";
+import { findIpvsConflicts } from "../net/proxy_mode.ts";
 import type { Rule } from "../net/rule.ts";
 import type { InterceptSettings, LeaseKind } from "../net/settings.ts";
 import { TunLease } from "../net/tun_lease.ts";
@@ -40,9 +42,15 @@ export interface TakeOver {
   close(): Promise<void>;
 }
 
-/** @throws {Error} when nothing would listen on an address. */
-export function createTakeOver({ options, plan, instance }: TakeOverOptions): TakeOver {
+/**
+ * @throws {Error} when nothing would listen on an address, or it is kube-proxy's in IPVS mode: no
+ * waiting mends that.
+ */
+export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> {
+  const { options, plan, instance } = given;
   const settings = interceptSettings(options);
+  const [conflict] = await findIpvsConflicts(settings.addresses, systemMachine);
+  if (conflict !== undefined) throw new Error(conflict.message);
   const registry = new Registry();
   const metrics = interceptionMetrics(registry, SETUP_ERROR_TYPES);
   const intercepted = interceptPlan(plan, settings.addresses, settings.port);

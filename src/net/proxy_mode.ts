@@ -80,6 +80,16 @@ export function ipvsConflicts(addresses: readonly string[], ipJson: string): Ipv
   return addresses.filter((address) => held.has(address)).map(describeConflict);
 }
 
+/** The same of a machine; costs next to nothing where kube-proxy has no such link. */
+export async function findIpvsConflicts(
+  addresses: readonly string[],
+  { commands, readFile }: Machine,
+): Promise<IpvsConflict[]> {
+  if (readFile("/proc/net/dev")?.includes(`${IPVS_LINK}:`) !== true) return [];
+  const { stdout } = await commands.run("ip", ["-j", "address"]);
+  return ipvsConflicts(addresses, stdout);
+}
+
 /** Reads what kube-proxy has set up. Never throws. */
 export async function readKubeProxy(machine: Machine): Promise<KubeProxy> {
   const { commands } = machine;
