@@ -2,9 +2,11 @@
 
 import { formatByteSize, parseByteSize } from "../config/byte_size.ts";
 import { parseDuration } from "../config/duration.ts";
+import { type Endpoint, LEASE_KINDS, type LeaseKind } from "../net/settings.ts";
 import { canonicalIpAddress, parsePort } from "../std/ip_address.ts";
 import { Expected } from "./go_flags.ts";
 
+const DNS_PORT = 53;
 const MIB = 1024 * 1024;
 export const MEMORY_BYTES_MIN = MIB;
 /** What one cache can manage (`Cache.memoryFor`). */
@@ -40,6 +42,28 @@ export function readAddresses(text: string): string[] {
     throw new Expected("IP addresses with commas between, such as 169.254.20.10,10.96.0.10");
   }
   return [...new Set(addresses)];
+}
+
+/** Comma-separated `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`. */
+export function readEndpoints(text: string): Endpoint[] {
+  const endpoints = new Map<string, Endpoint>();
+  for (const part of text.split(",").map((piece) => piece.trim())) {
+    const match = /^\[([^\]]+)\](?::([0-9]+))?$/.exec(part) ?? /^([^:]+):([0-9]+)$/.exec(part);
+    const address = canonicalIpAddress(match?.[1] ?? part);
+    const port = match?.[2] === undefined ? DNS_PORT : parsePort(match[2]);
+    if (address === null || port === null || port === 0) {
+      throw new Expected("ADDRESS or ADDRESS:PORT with commas between, such as 10.244.0.2:53");
+    }
+    endpoints.set(`${address} ${port}`, { address, port });
+  }
+  return [...endpoints.values()];
+}
+
+export function readLease(text: string): "auto" | LeaseKind {
+  if (text === "auto") return text;
+  const kind = LEASE_KINDS.find((name) => name === text);
+  if (kind === undefined) throw new Expected(`auto, ${LEASE_KINDS.join(", ")}`);
+  return kind;
 }
 
 /** `0`, `:9253`, `0.0.0.0:9353`, `[::1]:9353`, `localhost:9353`. */

@@ -45,13 +45,22 @@ export function installedBackends({ commands }: Machine): Backend[] {
 }
 
 /**
+ * All there are; where programs have no names of their own, the one that they stand for.
+ *
+ * @throws {NetError} when there is none.
+ */
+export async function allBackends(machine: Machine): Promise<Backend[]> {
+  const installed = installedBackends(machine);
+  return installed.length > 0 ? installed : [await plainBackend(machine)];
+}
+
+/**
  * The backend to use.
  *
  * @throws {NetError} when there is none.
  */
 export async function detectBackend(machine: Machine): Promise<Backend> {
-  const installed = installedBackends(machine);
-  if (installed.length === 0) return await plainBackend(machine);
+  const installed = await allBackends(machine);
   if (installed.length === 1) return installed[0];
   const working: Backend[] = [];
   for (const backend of installed) {
