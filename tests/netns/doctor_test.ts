@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { examine } from "../../src/net/doctor.ts";
 import { systemFacts } from "../../src/net/doctor_facts.ts";
 import { cleanUp } from "../support/clean_up.ts";
-import { NetworkNamespace } from "../support/network_namespace.ts";
+import { NetworkNamespace } from "./support/network_namespace.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 

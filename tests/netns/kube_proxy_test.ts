@@ -13,7 +13,7 @@ import type { Machine } from "../../src/net/iptables_backend.ts";
 import { ipvsConflicts, readKubeProxy } from "../../src/net/proxy_mode.ts";
 import { formatEndpoint } from "../../src/std/ip_address.ts";
 import { cleanUp } from "../support/clean_up.ts";
-import { NetworkNamespace } from "../support/network_namespace.ts";
+import { NetworkNamespace } from "./support/network_namespace.ts";
 
 const TESTDATA = join(import.meta.dirname, "../../src/net/testdata");
 const IS_ROOT = process.getuid?.() === 0;
