@@ -148,9 +148,10 @@ export class TunLease implements Lease {
       throw new NetError("interface_add", `Cannot make ${path}: ${why}: ${way}`, { cause });
     };
     try {
-      mkdirSync(posix.dirname(path), { recursive: true });
+      // Not recursive: below /proc, Node would try for ever.
+      mkdirSync(posix.dirname(path));
     } catch (error) {
-      fail((error as Error).message, error);
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") fail((error as Error).message, error);
     }
     const code = this.#kernel.makeCharacterDevice(path, TUN_MAJOR, TUN_MINOR);
     if (code < 0) fail(errnoText(code));
