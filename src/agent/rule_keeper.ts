@@ -7,7 +7,7 @@ import type { Rule } from "../net/rule.ts";
 import { familyOfAddress, type InterceptSettings, type LeaseKind } from "../net/settings.ts";
 import type { LegacyTable } from "../net/watch.ts";
 import type { FallbackKeeper } from "./fallback_keeper.ts";
-import type { InterceptionParts } from "./interception.ts";
+import type { InterceptionParts } from "./interception_parts.ts";
 
 type RuleParts = Pick<
   InterceptionParts,

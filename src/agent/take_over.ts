@@ -19,7 +19,8 @@ import { openControlKernel } from "../sys/open_kernel.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { FallbackKeeper } from "./fallback_keeper.ts";
 import { interceptPlan } from "./intercept_plan.ts";
-import { Interception, type InterceptionEvents, type InterceptionParts } from "./interception.ts";
+import { Interception } from "./interception.ts";
+import type { InterceptionEvents, InterceptionParts } from "./interception_parts.ts";
 import { canResolve, probeInstance } from "./probe.ts";
 import { RuleKeeper } from "./rule_keeper.ts";
 
