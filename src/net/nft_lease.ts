@@ -99,7 +99,12 @@ export class NftLease implements Lease {
   /** Makes the tables with their rules, which nothing leads to yet. @throws {NetError} */
   #openTables(): void {
     if (this.#tables.length > 0) return;
-    this.#socket.open();
+    try {
+      this.#socket.open();
+    } catch (error) {
+      const message = `${(error as Error).message}: the kernel may lack nfnetlink`;
+      throw new NetError("interface_add", message, { cause: error });
+    }
     // Not the process's id: in containers all may be 1, and on one node they share nftables.
     const name = `nodens-${this.#socket.portId}`;
     const tables = ([4, 6] as const)

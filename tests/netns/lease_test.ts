@@ -117,6 +117,16 @@ test("NftLease.take() makes tables that read as the header of nft_messages.ts sa
   assert.equal(ruleset(node, "ip6"), expectedRuleset("ip6", SERVICE_V6));
 });
 
+test("NftLease does without fib where the kernel has none", async (context) => {
+  const node = new LeaseNamespace(context);
+  const lease = start(context, node, "nft", { order: { unknownExpression: "fib" } });
+  await lease.call("open");
+  await lease.call("take");
+  assert.equal(await lease.call("isWhole"), true);
+  const expected = expectedRuleset("ip", SERVICE_V4).replaceAll("fib daddr type local ", "");
+  assert.equal(ruleset(node, "ip"), expected);
+});
+
 test("NftLease: others can neither change nor flush its tables", { skip }, async (context) => {
   const node = new LeaseNamespace(context);
   const lease = start(context, node, "nft");

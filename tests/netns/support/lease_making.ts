@@ -16,6 +16,8 @@ export interface LeaseOrder {
   readonly devicePath?: string;
   /** @default {true} */
   readonly setupInterface?: boolean;
+  /** Plays a kernel that does not know this expression of nftables. */
+  readonly unknownExpression?: string;
 }
 
 /** What is called by name in `lease_driver.ts`. */
@@ -41,7 +43,12 @@ export function orderedLease(kernel: ControlKernel, order: LeaseOrder): LeaseSub
     fallbackService: null,
   };
   const devicePath = order.devicePath ?? "/dev/net/tun";
-  const environment = { kernel, commands: systemCommands, devicePath };
+  const { unknownExpression } = order;
+  const environment = {
+    kernel: unknownExpression === undefined ? kernel : without(kernel, unknownExpression),
+    commands: systemCommands,
+    devicePath,
+  };
   return kind === "choose"
     ? chosen(() => chooseLease(settings, environment))
     : makeLease(kind, settings, environment);
@@ -59,4 +66,19 @@ function chosen(choose: () => ReturnType<typeof chooseLease>): LeaseSubject {
     },
   } as unknown as LeaseSubject;
   return subject;
+}
+
+/** Spells the expression in a way that no kernel knows, in everything that is sent. */
+function without(kernel: ControlKernel, expression: string): ControlKernel {
+  const memory = Buffer.from(kernel.slab.buffer);
+  return {
+    ...kernel,
+    write: (fd, buffer, lengthBytes) => {
+      for (let at = memory.indexOf(`${expression}\0`); at >= 0; ) {
+        memory.write("?", at);
+        at = memory.indexOf(`${expression}\0`, at);
+      }
+      return kernel.write(fd, buffer, lengthBytes);
+    },
+  };
 }
