@@ -1,9 +1,10 @@
 /** Which iptables rules there should be, and the program that makes it so: for interception.ts. */
 
 import { desiredRules } from "../net/desired_rules.ts";
-import { Iptables } from "../net/iptables.ts";
+import { Iptables, type ReconcileOptions } from "../net/iptables.ts";
 import { legacyTables, systemMachine } from "../net/iptables_backend.ts";
 import type { Rule } from "../net/rule.ts";
+import { addressOf } from "../net/rule_report.ts";
 import { familyOfAddress, type InterceptSettings, type LeaseKind } from "../net/settings.ts";
 import type { LegacyTable } from "../net/watch.ts";
 import type { FallbackKeeper } from "./fallback_keeper.ts";
@@ -47,22 +48,30 @@ export class RuleKeeper implements RuleParts {
 
   async applyRules(desired: readonly Rule[]): Promise<number> {
     if (!this.#settings.setupIptables) return 0;
-    // Fallback rules of an earlier process stay until it is known where they should lead.
     const isTime = !this.#isSwept && this.#fallbacks.isKnown;
     const { add, remove } = isTime
       ? await this.#iptables.sweep(desired)
-      : await this.#iptables.reconcile(desired);
+      : await this.#iptables.reconcile(desired, this.#spareUnknown(desired));
     this.#isSwept ||= isTime;
     await this.#noteTables();
     return add.length + remove.length;
   }
 
   async removeRules(keep: readonly Rule[]): Promise<void> {
-    if (this.#settings.setupIptables) await this.#iptables.reconcile(keep);
+    const { setupIptables, keepFallback } = this.#settings;
+    if (!setupIptables) return;
+    await this.#iptables.reconcile(keep, keepFallback ? this.#spareUnknown(keep) : {});
   }
 
   keptRules(desired: readonly Rule[]): readonly Rule[] {
-    return this.#settings.keepFallback ? desired.filter(({ table }) => table === "nat") : [];
+    return this.#settings.keepFallback ? desired.filter(isFallback) : [];
+  }
+
+  /** Fallback rules of an earlier process stay until it is known where they should lead. */
+  #spareUnknown(desired: readonly Rule[]): ReconcileOptions {
+    if (this.#fallbacks.isKnown) return {};
+    const known = new Set(desired.filter(isFallback).map(({ words }) => addressOf(words)));
+    return { isSpared: (rule) => isFallback(rule) && !known.has(addressOf(rule.words)) };
   }
 
   async #noteTables(): Promise<void> {
@@ -74,4 +83,8 @@ export class RuleKeeper implements RuleParts {
         .map((name) => ({ family, name })),
     );
   }
+}
+
+function isFallback({ table }: { readonly table: string }): boolean {
+  return table === "nat";
 }

@@ -15,6 +15,7 @@ import {
   type LoadReport,
   monotonicMs,
   type Probe,
+  type ProbeRecord,
   total,
 } from "./load.ts";
 import type { Place } from "./namespaces.ts";
@@ -52,17 +53,27 @@ export interface Outage {
   readonly reports: readonly LoadReport[];
   /** After that, when everything has settled. */
   readonly settled: readonly LoadReport[];
+  /** Of each address from each place. */
+  readonly probed: readonly Probed[];
   /** From the event to the answers that came again, everywhere. */
   readonly againMs: number;
   /** For the message of a test that fails. */
   readonly text: string;
 }
 
+export interface Probed {
+  readonly place: Place;
+  readonly target: string;
+  /** When the event was. */
+  readonly eventMs: number;
+  readonly probes: readonly Probe[];
+}
+
 export interface OutageOptions {
   /** Default both, pod and host. */
   readonly places?: readonly Place[];
-  /** How long it may last until all is well again. Default 300. */
-  readonly durationMs?: number;
+  /** Resolves when all is well again. Default after 300 ms. */
+  readonly recovered?: () => Promise<unknown>;
 }
 
 /** 160 clients from two places: 2,000 queries/s. */
@@ -104,7 +115,7 @@ export async function observe(
   event: () => number | Promise<number | null>,
   options: OutageOptions = {},
 ): Promise<Outage> {
-  const { places = ["pod", "node"], durationMs = DURATION_MS } = options;
+  const { places = ["pod", "node"], recovered = () => delay(DURATION_MS) } = options;
   const loads = await Promise.all(places.map((place) => lab.load(place, LOAD)));
   const read = () => Promise.all(loads.map((load) => load.read()));
   const beginMs = monotonicMs();
@@ -115,24 +126,24 @@ export async function observe(
   const { asked, byNodens } = total(before);
   if (byNodens < asked) throw new Error(`Not all was well before:\n${describeLoad(before)}`);
   const eventMs = await event();
-  await delay(durationMs + LOAD.timeoutMs);
+  await recovered();
+  await delay(LOAD.timeoutMs);
   const reports = await read();
   await delay(SETTLED_MS);
   const settled = await Promise.all(loads.map((load) => load.stop()));
-  const again = reports.flatMap((report, index) =>
-    report.probes.map(({ target, probes }) => {
-      const later = settled[index]!.probes.find((one) => one.target === target)?.probes ?? [];
-      const all = [...probes, ...later];
-      return { index, target, ms: answeredAgainMs(all, eventMs ?? lastAnswerMs(all)) };
+  const probed = places.flatMap((place, index) =>
+    probesOf(reports[index]!, settled[index]!).map(({ target, probes }) => {
+      return { place, target, probes, eventMs: eventMs ?? lastAnswerMs(probes) };
     }),
   );
+  const again = probed.map(({ probes, eventMs }) => answeredAgainMs(probes, eventMs));
   return {
-    ...{ ratePerSec, reports, settled },
-    againMs: Math.max(...again.map(({ ms }) => ms)),
+    ...{ ratePerSec, reports, settled, probed },
+    againMs: Math.max(...again),
     text: [
       describeLoad(reports),
       `settled:\n${describeLoad(settled)}`,
-      ...again.map(({ index, target, ms }) => `${target} from ${places[index]}: ${ms} ms`),
+      ...probed.map(({ place, target }, index) => `${target} from ${place}: ${again[index]} ms`),
     ].join("\n"),
   };
 }
@@ -152,6 +163,13 @@ export function noteFailOver(figures: Figures, outage: Outage, againMsMax = 100)
   const isKept = (client: ClientFigures) => isUdp(client) && client.kind === "kept";
   figures.atMost("kept sockets that kube-dns does not answer", others.filter(isKept).length, 0);
   figures.atMost("other clients that it does not", others.filter((one) => !isKept(one)).length, 0);
+}
+
+function probesOf(first: LoadReport, second: LoadReport): ProbeRecord[] {
+  return first.probes.map(({ target, probes }) => {
+    const later = second.probes.find((one) => one.target === target)?.probes ?? [];
+    return { target, probes: [...probes, ...later] };
+  });
 }
 
 /** When nodens answered for the last time. */
