@@ -149,9 +149,13 @@ export async function observe(
 }
 
 /** Holds an outage after which kube-dns answers against what is promised. */
-export function noteFailOver(figures: Figures, outage: Outage, againMsMax = 100): void {
+export function noteFailOver(
+  figures: Figures,
+  outage: Outage,
+  { againMsMax = 100, rateMin = RATE_MIN }: { againMsMax?: number; rateMin?: number } = {},
+): void {
   const { ratePerSec, reports, settled, againMs } = outage;
-  figures.atLeast("queries a second before", ratePerSec, RATE_MIN);
+  figures.atLeast("queries a second before", ratePerSec, rateMin);
   figures.atMost("lost by one UDP client", total(reports, isUdp).lostMax, 1);
   figures.atMost("lost by one TCP client", total(reports, isTcp).lostMax, 2);
   figures.atMost("answered again", againMs, againMsMax, "ms");
