@@ -209,9 +209,10 @@ async function showLosses(stage: Stage, loads: readonly Load[], killedMs: number
     ["udp", 1],
     ["tcp", 2],
   ] as const) {
-    const { clients, asked, lost, lostMax } = total(reports, (one) => one.transport === transport);
-    const text = `${transport.toUpperCase()}: ${clients} clients asked ${asked} queries, lost ${lost}`;
-    stage.fact(lostMax <= limit, text, `one of them ${lostMax}`);
+    const { clients, asked, lostMax } = total(reports, (one) => one.transport === transport);
+    const each = lostMax === 1 ? "1 query" : `${lostMax} queries`;
+    const text = `${clients} clients asked ${asked} queries by ${transport.toUpperCase()}`;
+    stage.fact(lostMax <= limit, `${text}; none lost more than ${each}`);
   }
   stage.fact(all.byKubeDns > 0 && all.byNodens > 0, "nodens has answered them, then kube-dns");
   stage.fact(
