@@ -10,11 +10,10 @@
  * and go after it is dropped, and match nothing in between.
  */
 
-import { type Lease, NetError, type SetupErrorType } from "../net/lease.ts";
+import { type Lease, NetError } from "../net/lease.ts";
 import type { Rule } from "../net/rule.ts";
-import type { LeaseKind } from "../net/settings.ts";
 import { Backoff } from "../std/backoff.ts";
-import type { ProbeResult } from "./probe.ts";
+import type { InterceptionOptions, InterceptionParts } from "./interception_parts.ts";
 
 /** Between two looks at what has changed. */
 const TICK_MS = 500;
@@ -32,47 +31,6 @@ const PROBE_ROUNDS_MAX = 4;
 const RETRY = { firstMs: 500, lastMs: 10_000, stableMs: 60_000 };
 /** Of 30 s until the kubelet kills: what is left of the rules then matches nothing. */
 const CLOSE_MS_MAX = 20_000;
-
-export interface InterceptionParts {
-  /** Gets the lease; throws NetError. Called until it has succeeded. */
-  readonly openLease: () => Promise<Lease>;
-  /** The rules that should be there with a lease of that kind, as far as is known at once. */
-  readonly desiredRules: (kind: LeaseKind) => readonly Rule[];
-  /** Looks again at what they depend on, which may take seconds. Never rejects. */
-  readonly refresh: () => Promise<void>;
-  /** Makes it so; throws NetError. @returns how many were added or removed. */
-  readonly applyRules: (desired: readonly Rule[]) => Promise<number>;
-  /** Removes all of them. @param keep those that stay. */
-  readonly removeRules: (keep: readonly Rule[]) => Promise<void>;
-  /** Of `desired`, what stays after a clean stop. */
-  readonly keptRules: (desired: readonly Rule[]) => readonly Rule[];
-  /** Whether links or rules may have changed since the last call. Cheap. */
-  readonly pollChanges: () => { readonly links: boolean; readonly rules: boolean };
-  /** Why workers or upstreams cannot answer yet; null when they can. */
-  readonly proveWorkers: () => Promise<string | null>;
-  /** Asks who answers at one of the addresses. */
-  readonly probeAddress: (address: string, sourceCount: number) => Promise<ProbeResult>;
-  /** Queries of clients so far, to tell silence from overload. */
-  readonly queryCount: () => number;
-  readonly nowMs: () => number;
-  readonly events: InterceptionEvents;
-}
-
-/** What people and dashboards get to know. */
-export interface InterceptionEvents {
-  info(text: string): void;
-  warn(text: string): void;
-  /** Something could not be done: counted by type, and said unless it has been said before. */
-  failed(type: SetupErrorType, text: string | null): void;
-  changed(change: "taken" | "dropped" | "mended", kind: LeaseKind): void;
-}
-
-export interface InterceptionOptions {
-  readonly addresses: readonly string[];
-  /** Between full checks without any sign of a change. */
-  readonly syncIntervalMs: number;
-  readonly skipTeardown: boolean;
-}
 
 type State = "waiting" | "intercepting" | "released";
 
@@ -241,7 +199,12 @@ export class Interception {
       }
       throw new Error(`Cannot intercept ${address}: queries sent there do not come to us`);
     };
-    await Promise.all(this.#options.addresses.map(prove));
+    if (this.#canProbe) await Promise.all(this.#options.addresses.map(prove));
+  }
+
+  /** With `socket` the node's own processes are not intercepted, and probes are such. */
+  get #canProbe(): boolean {
+    return this.#options.setupInterface && this.#lease?.kind !== "socket";
   }
 
   /** A tick while all is well, or should be. */
@@ -257,7 +220,8 @@ export class Interception {
     if (this.#rulesAreStale && !isRecent) {
       this.#applyRules(false);
     }
-    if (nowMs() >= this.#probeAtMs && this.#state === "intercepting") await this.#probe();
+    const isProbeDue = nowMs() >= this.#probeAtMs && this.#canProbe;
+    if (isProbeDue && this.#state === "intercepting") await this.#probe();
   }
 
   async #mendLink(): Promise<void> {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Lease, NetError } from "../net/lease.ts";
 import type { Rule } from "../net/rule.ts";
-import { Interception, type InterceptionParts } from "./interception.ts";
+import { Interception } from "./interception.ts";
+import type { InterceptionParts } from "./interception_parts.ts";
 import type { ProbeResult } from "./probe.ts";
 
 const ADDRESS = "192.0.2.10";
@@ -37,6 +38,7 @@ class Fixture {
       addresses: [ADDRESS],
       syncIntervalMs: 60_000,
       skipTeardown,
+      setupInterface: true,
     });
   }
 
@@ -163,6 +165,14 @@ test("tick() gives up at once where somebody else, or nobody, answers", async ()
     assert.equal(fixture.interception.isIntercepting, false);
     assert.match(fixture.said.join(), new RegExp(`^warn Cannot intercept ${ADDRESS}: ${text}`));
   }
+});
+
+test("tick() does not ask from the node where only pods are intercepted", async () => {
+  const fixture = new Fixture(false, "socket");
+  fixture.probe = STRANGER;
+  for (let second = 0; second < 5; second++) await fixture.pass(1000);
+  assert.equal(fixture.interception.isIntercepting, true);
+  assert.equal(fixture.did.includes("probe"), false);
 });
 
 test("tick() mends link and rules when they have changed, rules no more often than every 2.5 s", async () => {

@@ -52,6 +52,21 @@ export async function probeInstance(options: ProbeOptions): Promise<ProbeResult>
 }
 
 /**
+ * Asks once who answers there. @returns what a nodens says of itself (`instance=… worker=1 …`), ""
+ * for anybody else, null for silence. Never rejects.
+ */
+export async function whoAnswers(
+  address: string,
+  port: number,
+  timeoutMs: number,
+): Promise<string | null> {
+  const reply = await askOnce(address, port, INSTANCE_NAME, TYPE_TXT, CLASS_CH, timeoutMs);
+  if (reply === null) return null;
+  const text = lastString(reply);
+  return instanceOf(text) === null ? "" : text;
+}
+
+/**
  * Whether whoever answers at `port` of loopback can say anything about `zone` but SERVFAIL, which
  * it says, too, when no upstream has answered. A denial or a refusal is an answer.
  */

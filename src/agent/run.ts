@@ -41,7 +41,7 @@ export const runAgent: RunAgent = async (options) => {
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = compilePlan(config, 1);
   const takeOver =
-    ownAddresses.length === 0 ? null : createTakeOver({ options, plan: compiled, instance });
+    ownAddresses.length === 0 ? null : await createTakeOver({ options, plan: compiled, instance });
   const plan = takeOver?.plan ?? compiled;
   const dataPlane = new DataPlane({
     plan,
@@ -71,6 +71,7 @@ export const runAgent: RunAgent = async (options) => {
     supervision.stop();
     return end(dataPlane, interception);
   });
+  await takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };

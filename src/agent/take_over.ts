@@ -4,18 +4,25 @@ import type { RunOptions } from "../config/run_options.ts";
 import { readCounters } from "../handoff/counters.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf } from "../log/logger.ts";
+import { type InterceptionMetrics, interceptionMetrics } from "../metrics/interception_metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../metrics/metrics_server.ts";
+import { Registry } from "../metrics/registry.ts";
+import { chooseLease } from "../net/choose_lease.ts";
 import { clusterUpstreams } from "../net/cluster_upstreams.ts";
-import { desiredRules } from "../net/desired_rules.ts";
-import { Iptables } from "../net/iptables.ts";
-import type { Rule } from "../net/rule.ts";
-import type { InterceptSettings, LeaseKind } from "../net/settings.ts";
-import { TunLease } from "../net/tun_lease.ts";
+import { systemMachine } from "../net/iptables_backend.ts";
+import { SETUP_ERROR_TYPES } from "../net/lease.ts";
+import { findIpvsConflicts } from "../net/proxy_mode.ts";
+import type { InterceptSettings } from "../net/settings.ts";
+import { ChangeWatch } from "../net/watch.ts";
+import { systemCommands } from "../sys/commands.ts";
 import { openControlKernel } from "../sys/open_kernel.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { FallbackKeeper } from "./fallback_keeper.ts";
 import { interceptPlan } from "./intercept_plan.ts";
-import { Interception, type InterceptionEvents, type InterceptionParts } from "./interception.ts";
+import { Interception } from "./interception.ts";
+import type { InterceptionEvents, InterceptionParts } from "./interception_parts.ts";
 import { canResolve, probeInstance } from "./probe.ts";
+import { RuleKeeper } from "./rule_keeper.ts";
 
 const PROBE_TIMEOUT_MS = 500;
 const RESOLVE_TIMEOUT_MS = 2000;
@@ -33,26 +40,52 @@ export interface TakeOver {
   /** The plan with what interception needs in it. */
   readonly plan: Plan;
   connect(dataPlane: DataPlane): Interception;
+  close(): Promise<void>;
 }
 
-/** @throws {Error} when nothing would listen on an address. */
-export function createTakeOver({ options, plan, instance }: TakeOverOptions): TakeOver {
+/**
+ * @throws {Error} when nothing would listen on an address, or it is kube-proxy's in IPVS mode: no
+ * waiting mends that.
+ */
+export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> {
+  const { options, plan, instance } = given;
   const settings = interceptSettings(options);
+  const [conflict] = await findIpvsConflicts(settings.addresses, systemMachine);
+  if (conflict !== undefined) throw new Error(conflict.message);
+  const registry = new Registry();
+  const metrics = interceptionMetrics(registry, SETUP_ERROR_TYPES);
   const intercepted = interceptPlan(plan, settings.addresses, settings.port);
+  const kernel = openControlKernel();
+  let watch: ChangeWatch | null = null;
+  let server: MetricsServer | null = null;
   return {
     plan: intercepted.plan,
+    close: async () => {
+      watch?.close();
+      await server?.close();
+    },
     connect(dataPlane) {
       const privatePorts = () =>
         dataPlane.workers.map(({ ports }) => ports[intercepted.privateListener]!);
       const cluster = clusterUpstreams(plan);
+      const events = interceptionEvents(metrics);
+      const fallbacks = new FallbackKeeper({ settings, cluster, privatePorts });
+      const rules = new RuleKeeper(settings, fallbacks);
+      const changes = new ChangeWatch(kernel, () => rules.legacyTables);
+      watch = changes;
       const parts: InterceptionParts = {
-        ...ruleParts(settings, new FallbackKeeper({ settings, cluster, privatePorts })),
+        desiredRules: (kind) => rules.desiredRules(kind),
+        refresh: () => rules.refresh(),
+        applyRules: (desired) => rules.applyRules(desired),
+        removeRules: (keep) => rules.removeRules(keep),
+        keptRules: (desired) => rules.keptRules(desired),
         openLease: async () => {
-          const lease = new TunLease(openControlKernel(), settings);
-          await lease.open();
+          const commands = systemCommands;
+          const { lease, refused } = await chooseLease(settings, { kernel, commands });
+          for (const { kind, reason } of refused) events.info(`no lease ${kind}: ${reason}`);
           return lease;
         },
-        pollChanges: () => ({ links: false, rules: false }),
+        pollChanges: () => changes.poll(),
         proveWorkers: () => {
           const replyCount = () => readCounters(dataPlane.countersMemory).upstreamReplies;
           const zone = cluster.zone ?? ROOT;
@@ -65,8 +98,13 @@ export function createTakeOver({ options, plan, instance }: TakeOverOptions): Ta
           }),
         queryCount: () => readCounters(dataPlane.countersMemory).queriesUdp,
         nowMs: () => performance.now(),
-        events: logEvents(),
+        events,
       };
+      server = startMetricsServer({
+        address: options.nodeCache.metricsListenAddress,
+        text: () => registry.text(),
+        onProblem: (text) => loggerOf("metrics").warn("{text}", { text }),
+      });
       return new Interception(parts, settings);
     },
   };
@@ -79,43 +117,6 @@ function interceptSettings({ nodeCache, takeOver, dnsPort }: RunOptions): Interc
     ...{ addresses: localIps, port: dnsPort, healthPort, syncIntervalMs, skipTeardown },
     ...{ setupInterface, setupIptables, interfaceName },
     ...takeOver,
-  };
-}
-
-type RuleParts = Pick<
-  InterceptionParts,
-  "desiredRules" | "refresh" | "applyRules" | "removeRules" | "keptRules"
->;
-
-function ruleParts(settings: InterceptSettings, fallbacks: FallbackKeeper): RuleParts {
-  if (!settings.setupIptables) {
-    return {
-      desiredRules: () => [],
-      refresh: async () => {},
-      applyRules: async () => 0,
-      removeRules: async () => {},
-      keptRules: () => [],
-    };
-  }
-  const iptables = new Iptables();
-  const { addresses, port, healthPort, keepFallback } = settings;
-  let isSwept = false;
-  const rulesFor = (lease: LeaseKind) =>
-    desiredRules({ addresses, port, healthPort, lease, fallbacks: fallbacks.endpoints });
-  const isFallback = ({ table }: Rule) => table === "nat";
-  return {
-    desiredRules: rulesFor,
-    refresh: () => fallbacks.refresh(),
-    applyRules: async (desired) => {
-      // What earlier processes left elsewhere, once it is known where fallbacks lead.
-      const isTime = !isSwept && fallbacks.isKnown;
-      const plan = isTime ? await iptables.sweep(desired) : await iptables.reconcile(desired);
-      isSwept ||= isTime;
-      return plan.add.length + plan.remove.length;
-    },
-    // Where they lead was not known yet: those of an earlier process may stay.
-    removeRules: async (keep) => void (await iptables.reconcile(keep)),
-    keptRules: (desired) => (keepFallback ? desired.filter(isFallback) : []),
   };
 }
 
@@ -146,14 +147,19 @@ async function proveWorkers(options: {
   return resolves || replyCount() > before ? null : `no upstream answers for "${zone}"`;
 }
 
-function logEvents(): InterceptionEvents {
+function interceptionEvents(metrics: InterceptionMetrics): InterceptionEvents {
   const logger = loggerOf("intercept");
   return {
     info: (text) => logger.info("{text}", { text }),
     warn: (text) => logger.warn("{text}", { text }),
-    failed: (_type, text) => {
+    failed: (type, text) => {
+      metrics.countSetupError(type);
       if (text !== null) logger.warn("{text}", { text });
     },
-    changed: () => {},
+    changed: (change, kind) => {
+      metrics.countChange(change);
+      metrics.setIntercepting(change !== "dropped");
+      metrics.setLease(change === "dropped" ? null : kind);
+    },
   };
 }

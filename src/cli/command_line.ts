@@ -6,7 +6,17 @@ import { RUN_FLAGS, readRunOptions } from "./run_flags.ts";
 import { systemTerminal, type Terminal } from "./terminal.ts";
 import { EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, UsageError } from "./usage_error.ts";
 
-const COMMANDS = ["run", "check", "query", "version", "help"];
+const COMMANDS = [
+  "run",
+  "check",
+  "query",
+  "rules",
+  "status",
+  "cleanup",
+  "doctor",
+  "version",
+  "help",
+];
 
 /**
  * Runs what `args` ask for: the server when the first word is no command.

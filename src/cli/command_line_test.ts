@@ -31,9 +31,13 @@ Start:
   -pidfile FILE       write the process id here once queries are answered
   -quiet              print nothing at start
 
-Check and ask:
+Commands:
   check [FILE]                 report everything that is wrong with a Corefile
   query NAME [TYPE] [@SERVER]  ask a DNS server, that of this machine when none is named
+  rules                        print the iptables rules that an address needs, with reasons
+  status                       report which addresses are taken over, by what, and what is amiss
+  cleanup                      remove what nodens or node-cache left on this node
+  doctor                       report what on this machine stands in the way of interception
   version                      print the version
   help [COMMAND]               print help, of a command when one is named
 
@@ -69,6 +73,8 @@ Examples:
   nodens check /etc/coredns/Corefile
   nodens query example.org @169.254.20.10
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
+  nodens rules -localip 169.254.20.10,10.96.0.10
+  nodens cleanup -dry-run
 
 Exit codes: 0 stopped or good, 1 failed or no answer, 2 usage or configuration`;
 
@@ -87,16 +93,49 @@ Flags:
   -json           print the whole answer as JSON
   -h, -help       print this`;
 
+const RULES_HELP = `\
+Usage: nodens rules -localip IPS [flags]
+
+Print the iptables rules that an address needs, with reasons.
+
+Flags:
+  -localip IPS        addresses to take over
+  -p, -dns.port PORT  port of DNS on them (default 53)
+  -health-port PORT   port of the health check (default 8080)
+  -lease KIND         auto, tun, nft, socket or none; auto is shown as tun (default auto)
+  -fallback SERVERS   who answers for link-local addresses while nobody holds them
+  -h, -help           print this`;
+
+const CLEANUP_HELP = `\
+Usage: nodens cleanup [flags]
+
+Remove what nodens or node-cache left on this node.
+
+Flags:
+  -dry-run             print what would be removed
+  -force               remove although a process still uses it
+  -localip IPS         addresses that were taken over, beside those on the interface
+  -interfacename NAME  name of the interface (default nodelocaldns)
+  -p, -dns.port PORT   port of DNS (default 53)
+  -health-port PORT    port of the health check (default 8080)
+  -h, -help            print this`;
+
 test("runCommandLine() prints help that fits 100 columns, however it is asked for", async () => {
   for (const args of [["-help"], ["--help"], ["-h"], ["help"], ["run", "-h"], ["help", "run"]]) {
     assert.deepEqual(await run(...args), { code: 0, out: HELP, error: "" }, args.join(" "));
   }
-  for (const args of [
-    ["help", "query"],
-    ["query", "-h"],
-    ["query", "--help"],
-  ]) {
-    assert.deepEqual(await run(...args), { code: 0, out: QUERY_HELP, error: "" }, args.join(" "));
+  for (const [name, help] of Object.entries({
+    query: QUERY_HELP,
+    rules: RULES_HELP,
+    cleanup: CLEANUP_HELP,
+  })) {
+    for (const args of [
+      ["help", name],
+      [name, "-h"],
+      [name, "--help"],
+    ]) {
+      assert.deepEqual(await run(...args), { code: 0, out: help, error: "" }, args.join(" "));
+    }
   }
   for (const line of HELP.split("\n")) assert.ok(line.length <= 100, line);
 });
@@ -111,6 +150,13 @@ test("runCommandLine() prints version and plugins", async () => {
     const { out } = await run(...args);
     assert.deepEqual(out.split("\n").slice(1), ["bind", "errors", "log", "cache", "forward"]);
   }
+});
+
+test("runCommandLine() hands all flags of a command on", async () => {
+  const ports = ["-dns.port", "5300", "-health-port=9000"];
+  const { out } = await run("rules", "-localip", "192.0.2.10", "-lease", "socket", ...ports);
+  for (const part of ["--dport 5300", "--dport 9000", "-m socket"]) assert.ok(out.includes(part));
+  assert.doesNotMatch(out, /port (53|8080) /);
 });
 
 test("runCommandLine() says in one line what is wrong with the usage, with exit code 2", async () => {
@@ -135,6 +181,20 @@ test("runCommandLine() says in one line what is wrong with the usage, with exit 
   await checkUsage(
     ["query", "a", "@192.0.2.1:x"],
     'Cannot read server "@192.0.2.1:x": expected @ADDRESS or @ADDRESS:PORT',
+  );
+  await checkUsage(["rules"], "Missing addresses to take over: expected -localip IPS");
+  await checkUsage(
+    ["rules", "-lease", "tap"],
+    'Cannot read value of "-lease": expected auto, tun, nft, socket, none, got "tap"',
+  );
+  await checkUsage(
+    ["rules", "-fallback", "192.0.2.1:0"],
+    'Cannot read value of "-fallback": expected ADDRESS or ADDRESS:PORT with commas between, ' +
+      'such as 10.244.0.2:53, got "192.0.2.1:0"',
+  );
+  await checkUsage(
+    ["cleanup", "now"],
+    "Cannot run cleanup: too many arguments for 'cleanup'. Expected 0 arguments but got 1",
   );
   await checkUsage(
     ["query", "-x", "a"],

@@ -2,15 +2,16 @@
 
 import { formatByteSize, parseByteSize } from "../config/byte_size.ts";
 import { parseDuration } from "../config/duration.ts";
-import { canonicalIpAddress, formatEndpoint, parsePort } from "../std/ip_address.ts";
+import { type Endpoint, LEASE_KINDS, type LeaseKind } from "../net/settings.ts";
+import { canonicalIpAddress, parsePort } from "../std/ip_address.ts";
 import { Expected } from "./go_flags.ts";
 
+const DNS_PORT = 53;
 const MIB = 1024 * 1024;
 export const MEMORY_BYTES_MIN = MIB;
 /** What one cache can manage (`Cache.memoryFor`). */
 export const MEMORY_BYTES_MAX = 3584 * MIB;
 export const WORKERS_MAX = 64;
-const DNS_PORT = 53;
 
 export function readPort(text: string): number {
   const port = parsePort(text);
@@ -43,29 +44,26 @@ export function readAddresses(text: string): string[] {
   return [...new Set(addresses)];
 }
 
-/** DNS servers with commas between, canonical, each once; port 53 where none is named. */
-export function readEndpoints(text: string): { address: string; port: number }[] {
-  const endpoints = text.split(",").map((part) => {
-    const match =
-      /^\[([^\]]+)\](?::([0-9]+))?$/.exec(part.trim()) ??
-      /^([^:]+)(?::([0-9]+))?$/.exec(part.trim());
-    const address = canonicalIpAddress(match?.[1] ?? part.trim());
+/** Comma-separated `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`. */
+export function readEndpoints(text: string): Endpoint[] {
+  const endpoints = new Map<string, Endpoint>();
+  for (const part of text.split(",").map((piece) => piece.trim())) {
+    const match = /^\[([^\]]+)\](?::([0-9]+))?$/.exec(part) ?? /^([^:]+):([0-9]+)$/.exec(part);
+    const address = canonicalIpAddress(match?.[1] ?? part);
     const port = match?.[2] === undefined ? DNS_PORT : parsePort(match[2]);
     if (address === null || port === null || port === 0) {
-      const example = "10.0.0.10 or 10.0.0.10:53,[fd00::10]:53";
-      throw new Expected(`IP addresses, with or without a port, such as ${example}`);
+      throw new Expected("ADDRESS or ADDRESS:PORT with commas between, such as 10.244.0.2:53");
     }
-    return { address, port };
-  });
-  const byText = new Map(endpoints.map((one) => [formatEndpoint(one.address, one.port), one]));
-  return [...byText.values()];
+    endpoints.set(`${address} ${port}`, { address, port });
+  }
+  return [...endpoints.values()];
 }
 
-export function readLease(text: string): string {
-  if (!["auto", "tun", "nft", "socket", "none"].includes(text)) {
-    throw new Expected("auto, tun, nft, socket or none");
-  }
-  return text;
+export function readLease(text: string): "auto" | LeaseKind {
+  if (text === "auto") return text;
+  const kind = LEASE_KINDS.find((name) => name === text);
+  if (kind === undefined) throw new Expected(`auto, ${LEASE_KINDS.join(", ")}`);
+  return kind;
 }
 
 /** `0`, `:9253`, `0.0.0.0:9353`, `[::1]:9353`, `localhost:9353`. */

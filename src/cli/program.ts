@@ -7,21 +7,27 @@
 
 import { Command, CommanderError, type Help, Option } from "commander";
 import { CHECK_FLAGS } from "./check_flags.ts";
+import { CLEANUP_FLAGS, readCleanupOptions } from "./cleanup_flags.ts";
 import { describeVersion } from "./describe_version.ts";
+import { DOCTOR_FLAGS } from "./doctor_flags.ts";
 import { type Flag, parseFlags, spell } from "./go_flags.ts";
 import { acceptDigFlags, QUERY_FLAGS } from "./query_flags.ts";
+import { RULES_FLAGS, readRulesOptions } from "./rules_flags.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
+import { readStatusOptions, STATUS_FLAGS } from "./status_flags.ts";
 import type { Terminal } from "./terminal.ts";
 import { EXIT_STOPPED, UsageError } from "./usage_error.ts";
 
 const HELP_COLUMNS = 100;
-const CHECK_AND_ASK = "Check and ask:";
+const COMMANDS = "Commands:";
 
 const EXAMPLES = `Examples:
   nodens -conf /etc/coredns/Corefile -memory 128MiB
   nodens check /etc/coredns/Corefile
   nodens query example.org @169.254.20.10
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
+  nodens rules -localip 169.254.20.10,10.96.0.10
+  nodens cleanup -dry-run
 
 Exit codes: 0 stopped or good, 1 failed or no answer, 2 usage or configuration`;
 
@@ -29,6 +35,10 @@ const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   run: RUN_FLAGS,
   check: CHECK_FLAGS,
   query: QUERY_FLAGS,
+  rules: RULES_FLAGS,
+  status: STATUS_FLAGS,
+  cleanup: CLEANUP_FLAGS,
+  doctor: DOCTOR_FLAGS,
   version: [{ name: "plugins", value: null, description: "print the plugins", group: "Flags" }],
   help: [],
 };
@@ -82,6 +92,10 @@ function makeProgram(terminal: Terminal, finish: Finish): Command {
   addFlags(program, RUN_FLAGS);
   addCheck(program, terminal, finish);
   addQuery(program, terminal, finish);
+  addRules(program, terminal, finish);
+  addStatus(program, terminal, finish);
+  addCleanup(program, terminal, finish);
+  addDoctor(program, terminal, finish);
   program
     .command("version")
     .usage("[flags]")
@@ -133,6 +147,60 @@ function addQuery(program: Command, terminal: Terminal, finish: Finish): void {
   addFlags(query, QUERY_FLAGS);
 }
 
+function addDoctor(program: Command, terminal: Terminal, finish: Finish): void {
+  const doctor = program
+    .command("doctor")
+    .usage("[flags]")
+    .description("report what on this machine stands in the way of interception")
+    .action(async (values: Record<string, unknown>) => {
+      const { doctorCommand } = await import("./doctor_command.ts");
+      const addresses = (values.localip as string[] | undefined) ?? [];
+      const interfaceName = (values.interfacename as string | undefined) ?? "nodelocaldns";
+      const json = values.json === true;
+      finish(await doctorCommand({ addresses, interfaceName, json }, terminal));
+    });
+  addFlags(doctor, DOCTOR_FLAGS);
+}
+
+function addRules(program: Command, terminal: Terminal, finish: Finish): void {
+  const rules = program
+    .command("rules")
+    .usage("-localip IPS [flags]")
+    .description("print the iptables rules that an address needs, with reasons")
+    .action(async (values: Record<string, unknown>) => {
+      const options = readRulesOptions(byFlagName(values, RULES_FLAGS));
+      const { rulesCommand } = await import("./rules_command.ts");
+      finish(rulesCommand(options, terminal));
+    });
+  addFlags(rules, RULES_FLAGS);
+}
+
+function addStatus(program: Command, terminal: Terminal, finish: Finish): void {
+  const status = program
+    .command("status")
+    .usage("[flags]")
+    .description("report which addresses are taken over, by what, and what is amiss")
+    .action(async (values: Record<string, unknown>) => {
+      const { statusCommand } = await import("./status_command.ts");
+      const options = readStatusOptions(byFlagName(values, STATUS_FLAGS));
+      finish(await statusCommand(options, terminal));
+    });
+  addFlags(status, STATUS_FLAGS);
+}
+
+function addCleanup(program: Command, terminal: Terminal, finish: Finish): void {
+  const cleanup = program
+    .command("cleanup")
+    .usage("[flags]")
+    .description("remove what nodens or node-cache left on this node")
+    .action(async (values: Record<string, unknown>) => {
+      const { cleanupCommand } = await import("./cleanup_command.ts");
+      const options = readCleanupOptions(byFlagName(values, CLEANUP_FLAGS));
+      finish(await cleanupCommand(options, terminal));
+    });
+  addFlags(cleanup, CLEANUP_FLAGS);
+}
+
 function addFlags(command: Command, flags: readonly Flag[]): void {
   for (const flag of flags) {
     const option = new Option(`--${flag.name}${flag.value === null ? "" : ` <${flag.value}>`}`);
@@ -143,6 +211,15 @@ function addFlags(command: Command, flags: readonly Flag[]): void {
     else if (flag.read !== undefined) option.argParser(flag.read);
     command.addOption(option);
   }
+}
+
+/** Commander makes `dryRun` of `dry-run`; the readers of options know flags by their own names. */
+function byFlagName(
+  values: Readonly<Record<string, unknown>>,
+  flags: readonly Flag[],
+): Record<string, unknown> {
+  const named = flags.map(({ name }) => [name, values[new Option(`--${name}`).attributeName()]]);
+  return Object.fromEntries(named);
 }
 
 /** Errors come to us as exceptions; help goes through `helpOf` alone. */
@@ -168,9 +245,9 @@ function formatHelp(command: Command, helper: Help, isProgram: boolean): string 
   };
   for (const option of helper.visibleOptions(command)) {
     // Commands stand right after the flags that start the server.
-    if (option.helpGroupHeading === "Information:" && !sections.has(CHECK_AND_ASK)) {
+    if (option.helpGroupHeading === "Information:" && !sections.has(COMMANDS)) {
       for (const child of helper.visibleCommands(command)) {
-        add(CHECK_AND_ASK, helper.subcommandTerm(child), child.description());
+        add(COMMANDS, helper.subcommandTerm(child), child.description());
       }
     }
     add(option.helpGroupHeading ?? "Flags:", helper.optionTerm(option), option.description);

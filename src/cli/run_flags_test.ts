@@ -138,17 +138,13 @@ test("readRunOptions() says what was expected for every value that does not fit"
     ["prometheus-listen-address", "::1:9353", "HOST:PORT, :PORT or 0 for none"],
     ["health-port", "-1", "a port from 0 to 65535"],
     ["basecorefile", "", "a text"],
-    ["lease", "dhcp", "auto, tun, nft, socket or none"],
+    ["lease", "dhcp", "auto, tun, nft, socket, none"],
     [
       "fallback",
       "192.0.2.1:0",
-      "IP addresses, with or without a port, such as 10.0.0.10 or 10.0.0.10:53,[fd00::10]:53",
+      "ADDRESS or ADDRESS:PORT with commas between, such as 10.244.0.2:53",
     ],
-    [
-      "fallback",
-      "kube-dns",
-      "IP addresses, with or without a port, such as 10.0.0.10 or 10.0.0.10:53,[fd00::10]:53",
-    ],
+    ["fallback", "kube-dns", "ADDRESS or ADDRESS:PORT with commas between, such as 10.244.0.2:53"],
   ];
   for (const [name, text, expected] of cases) {
     const message = `Cannot read value of "-${name}": expected ${expected}, got "${text}"`;

@@ -13,15 +13,19 @@ function fixture(name: string): string {
 
 const NO_TABLE = { code: 1, stderr: "Error: No such file or directory" };
 const KUBE_PROXY = {
-  "iptables-save -t nat": fixture("kube_proxy_iptables_save.txt"),
-  "iptables-save -t filter": "",
-  "ip6tables-save -t nat": fixture("kube_proxy_ip6tables_save.txt"),
-  "ip6tables-save -t filter": "",
+  "iptables-nft-save -t nat": fixture("kube_proxy_iptables_save.txt"),
+  "iptables-nft-save -t filter": "",
+  "ip6tables-nft-save -t nat": fixture("kube_proxy_ip6tables_save.txt"),
+  "ip6tables-nft-save -t filter": "",
   "nft -j list table ip kube-proxy": NO_TABLE,
   "nft -j list table ip6 kube-proxy": NO_TABLE,
   "ip -j address": "[]",
 };
-const NO_KUBE_PROXY = { ...KUBE_PROXY, "iptables-save -t nat": "", "ip6tables-save -t nat": "" };
+const NO_KUBE_PROXY = {
+  ...KUBE_PROXY,
+  "iptables-nft-save -t nat": "",
+  "ip6tables-nft-save -t nat": "",
+};
 
 interface Case {
   readonly addresses?: string[];

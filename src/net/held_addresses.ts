@@ -8,6 +8,12 @@
  * and cannot be replaced, but one of metric 1 can stand behind it before it is deleted.
  *
  * A route made like this survives the deletion of its address: only the link takes both away.
+ *
+ * **Sockets that were there before.** A connected socket remembers its route. In IPv4 any change of
+ * routes makes it look again; in IPv6 a new route of table local does not, so that a process of
+ * this machine that has asked kube-dns by a socket of its own would go on sending to the default
+ * gateway, past NOTRACK and so without DNAT: nobody answers it as long as we are there. What makes
+ * all sockets look again is the deletion of an address, of any.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -22,6 +28,8 @@ const METRIC_V6 = 1;
 /** Not the first time: the kernel makes its IPv6 route a little later, from a work queue. */
 const KERNEL_ROUTE_TRIES_MAX = 50;
 const KERNEL_ROUTE_POLL_MS = 1;
+/** Of a block from which nobody has an address (RFC 6666). */
+const THROWAWAY_V6 = "100::6e6f:6465:6e73";
 
 export class HeldAddresses {
   readonly #rtnetlink: Rtnetlink;
@@ -58,6 +66,8 @@ export class HeldAddresses {
         expectDone(this.#rtnetlink.putLocalRoute(route), "interface_add", action);
       }
     }
+    if (routes.some(({ address }) => familyOfAddress(address) === 6))
+      this.#makeLookAgain(linkIndex);
     for (const route of routes.filter(({ metric }) => metric > 0)) {
       const isNew = known.every(({ address }) => address !== route.address);
       await this.#deleteKernelRoute(route, isNew ? KERNEL_ROUTE_TRIES_MAX : 1);
@@ -98,6 +108,12 @@ export class HeldAddresses {
       const source = sources[family] ?? (family === 4 ? address : "");
       return { address, linkIndex, metric: family === 6 && source !== "" ? METRIC_V6 : 0, source };
     });
+  }
+
+  /** Sockets that have a route by IPv6. What cannot be done is not missed by most. */
+  #makeLookAgain(linkIndex: number): void {
+    this.#rtnetlink.addAddress(linkIndex, THROWAWAY_V6);
+    this.#rtnetlink.deleteAddress(linkIndex, THROWAWAY_V6);
   }
 
   async #deleteKernelRoute({ address, linkIndex }: LocalRoute, triesMax: number): Promise<void> {

@@ -41,6 +41,13 @@ export interface Scope {
   readonly withNat: boolean;
 }
 
+export interface ReconcileOptions {
+  /** Where to look, too. */
+  readonly scope?: Scope;
+  /** Rules of ours that are left as they are, wanted or not. */
+  readonly isSpared?: (rule: SavedRule) => boolean;
+}
+
 export const EVERYTHING: Scope = { families: [4, 6], withNat: true };
 
 /** Looks and changes when rules change between the two. */
@@ -101,8 +108,8 @@ export class Iptables {
    *
    * @throws {NetError} `iptables_lock` when others hold the lock for too long, else `iptables`.
    */
-  reconcile(desired: readonly Rule[], scope?: Scope): Promise<RulePlan> {
-    return this.#inTurn(() => this.#reconcile(desired, scope));
+  reconcile(desired: readonly Rule[], options: ReconcileOptions = {}): Promise<RulePlan> {
+    return this.#inTurn(() => this.#reconcile(desired, options));
   }
 
   /**
@@ -113,7 +120,7 @@ export class Iptables {
    */
   sweep(desired: readonly Rule[]): Promise<RulePlan> {
     return this.#inTurn(async () => {
-      const own = await this.#reconcile(desired, EVERYTHING);
+      const own = await this.#reconcile(desired, { scope: EVERYTHING });
       const used = await this.backend();
       const others = installedBackends(this.#machine).filter(({ name }) => name !== used.name);
       const plans = await inParallel(others, (other) => {
@@ -128,7 +135,8 @@ export class Iptables {
     });
   }
 
-  async #reconcile(desired: readonly Rule[], scope?: Scope): Promise<RulePlan> {
+  async #reconcile(desired: readonly Rule[], options: ReconcileOptions): Promise<RulePlan> {
+    const { scope, isSpared } = options;
     for (const { family } of desired) this.#families.add(family);
     this.#withNat ||= desired.some(({ table }) => table === "nat");
     const families = new Set([...this.#families, ...(scope?.families ?? [])]);
@@ -138,6 +146,7 @@ export class Iptables {
       family,
       desired: desired.filter((rule) => rule.family === family),
       withNat,
+      isSpared,
     }));
     return await fulfil(caller, wishes);
   }
@@ -164,6 +173,7 @@ interface Wish {
   readonly family: Family;
   readonly desired: readonly Rule[];
   readonly withNat: boolean;
+  readonly isSpared?: ReconcileOptions["isSpared"];
 }
 
 /**
@@ -182,7 +192,12 @@ async function fulfil(caller: Caller, wishes: readonly Wish[]): Promise<RulePlan
 
 async function makePlan(caller: Caller, wish: Wish): Promise<RulePlan> {
   try {
-    return planRules(wish.desired, await readOurs(caller, wish.family, wish.withNat));
+    const ours = await readOurs(caller, wish.family, wish.withNat);
+    const { isSpared = () => false } = wish;
+    return planRules(
+      wish.desired,
+      ours.filter((rule) => !isSpared(rule)),
+    );
   } catch (error) {
     if (error instanceof FamilyAbsentError && wish.desired.length === 0) return joinPlans([]);
     throw error;

@@ -6,7 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { type Commands, systemCommands } from "../sys/commands.ts";
+import { type CommandResult, type Commands, systemCommands } from "../sys/commands.ts";
 import { NetError } from "./lease.ts";
 import type { Family } from "./settings.ts";
 
@@ -45,13 +45,22 @@ export function installedBackends({ commands }: Machine): Backend[] {
 }
 
 /**
+ * All there are; where programs have no names of their own, the one that they stand for.
+ *
+ * @throws {NetError} when there is none.
+ */
+export async function allBackends(machine: Machine): Promise<Backend[]> {
+  const installed = installedBackends(machine);
+  return installed.length > 0 ? installed : [await plainBackend(machine)];
+}
+
+/**
  * The backend to use.
  *
  * @throws {NetError} when there is none.
  */
 export async function detectBackend(machine: Machine): Promise<Backend> {
-  const installed = installedBackends(machine);
-  if (installed.length === 0) return await plainBackend(machine);
+  const installed = await allBackends(machine);
   if (installed.length === 1) return installed[0];
   const working: Backend[] = [];
   for (const backend of installed) {
@@ -71,7 +80,12 @@ export function legacyTables(machine: Machine, family: Family): string[] {
   return (machine.readFile(path) ?? "").split("\n").filter((name) => name !== "");
 }
 
-/** `broken` where the kernel lacks what the programs need. */
+/**
+ * `broken` where the kernel lacks what the programs need; any other failure says nothing about
+ * that, and shows again when rules are read.
+ *
+ * @throws {NetError} when a program hangs: a choice made without it might be wrong, and would stay.
+ */
 async function lookForHint(
   machine: Machine,
   backend: Backend,
@@ -85,8 +99,12 @@ async function lookForHint(
     ),
   );
   if (results.some(({ stdout }) => HINTS.test(stdout))) return "hint";
-  const isBroken = results.length > 0 && results.every(({ code }) => code !== 0);
-  return isBroken ? "broken" : "none";
+  if (results.some(({ timedOut }) => timedOut)) {
+    const problem = `the programs of iptables-${backend.name} do not end`;
+    throw new NetError("iptables", `Cannot set up iptables rules: ${problem}: it is tried again`);
+  }
+  const isBroken = ({ code, stderr }: CommandResult) => code !== 0 && /not supported/i.test(stderr);
+  return results.length > 0 && results.every(isBroken) ? "broken" : "none";
 }
 
 async function plainBackend({ commands }: Machine): Promise<Backend> {

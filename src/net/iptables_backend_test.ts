@@ -48,6 +48,19 @@ test("detectBackend() takes legacy where the kernel has no nft", async () => {
   assert.equal((await detectBackend(machine)).name, "legacy");
 });
 
+test("detectBackend() does not choose by a failure that may pass", async () => {
+  const machine = new SimIptables();
+  machine.intervene = (call) =>
+    call.includes("nft") ? { code: 4, stderr: "Permission denied (you must be root)" } : null;
+  assert.equal((await detectBackend(machine)).name, "nft");
+  machine.intervene = () => ({ code: null, timedOut: true });
+  await assert.rejects(detectBackend(machine), {
+    errorType: "iptables",
+    message:
+      "Cannot set up iptables rules: the programs of iptables-nft do not end: it is tried again",
+  });
+});
+
 test("detectBackend() asks programs without a name of their own for their version", async () => {
   for (const [version, expected] of [
     ["iptables v1.8.9 (nf_tables)", "nft"],

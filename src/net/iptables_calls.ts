@@ -24,7 +24,9 @@ export class FamilyAbsentError extends NetError {}
 export class RefusedError extends NetError {}
 
 const ABSENT = /can't initialize|table does not exist|failed to initialize|not supported/i;
-const FORBIDDEN = /permission denied|must be root|not permitted|unable to initialize table/i;
+const FORBIDDEN = /permission denied|must be root|not permitted/i;
+/** Legacy says no more than this, whether it may not or the kernel lacks the table. */
+const NO_TABLE = /unable to initialize table/;
 const LOCKED = /holding the xtables lock/;
 const NOT_FOUND_CODE = 127;
 
@@ -90,6 +92,10 @@ function failure(caller: Caller, program: string, result: CommandResult, input =
   if (FORBIDDEN.test(stderr)) {
     const problem = `${program} may not: ${firstLine(stderr)}: run with the capability NET_ADMIN`;
     return new NetError("iptables", because(problem));
+  }
+  if (NO_TABLE.test(stderr)) {
+    const wayOut = "run with the capability NET_ADMIN, on a kernel that has the table";
+    return new NetError("iptables", because(`${program} failed: ${firstLine(stderr)}: ${wayOut}`));
   }
   const problem = because(`${program} failed: ${firstLine(stderr)}${quotedLine(stderr, input)}`);
   if (input !== "" || !ABSENT.test(stderr)) return new RefusedError("iptables", problem);

@@ -55,6 +55,28 @@ test("reconcile() looks at no nat and at no other family without need", async ()
   ]);
 });
 
+test("reconcile() leaves what is spared, beside what it changes", async () => {
+  const { machine } = start();
+  const both = new Map([
+    [IPV4, FALLBACKS.get(IPV4)!],
+    ["198.51.100.10", [{ address: "192.0.2.54", port: 53 }]],
+  ]);
+  await new Iptables({ machine }).reconcile(rulesFor([...both.keys()], both));
+  const left = machine.rules("nft 4 nat").filter((rule) => rule.includes("198.51.100.10"));
+  const isSpared = ({ text }: { text: string }) => text.includes("-d 198.51.100.10/32");
+  const moved = new Map([[IPV4, [{ address: "192.0.2.55", port: 53 }]]]);
+  await new Iptables({ machine }).reconcile(rulesFor([IPV4], moved), { isSpared });
+  const rules = machine.rules("nft 4 nat");
+  assert.equal(left.length, 4);
+  assert.deepEqual(
+    rules.filter((rule) => rule.includes("198.51.100.10")),
+    left,
+  );
+  const others = rules.filter((rule) => !left.includes(rule));
+  assert.equal(others.length, 4);
+  assert.ok(others.every((rule) => rule.endsWith("192.0.2.55:53")));
+});
+
 test("reconcile() called twice at once adds nothing twice", async () => {
   const { iptables } = start();
   const desired = rulesFor([IPV4]);
@@ -160,7 +182,7 @@ test("reconcile() misses a family only when there are addresses of it", async ()
   const stderr = "ip6tables-nft-save: Failed to initialize nft: Protocol not supported\n";
   machine.intervene = (call) =>
     call.startsWith("ip6tables-nft-save") ? { code: 1, stderr } : null;
-  await iptables.reconcile(rulesFor([IPV4]), EVERYTHING);
+  await iptables.reconcile(rulesFor([IPV4]), { scope: EVERYTHING });
   assert.equal((await iptables.observe(EVERYTHING)).length, rulesFor([IPV4]).length);
   await assert.rejects(iptables.reconcile(rulesFor([IPV4, IPV6])), {
     errorType: "iptables",

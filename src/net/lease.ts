@@ -50,10 +50,13 @@ export class NetError extends Error {
   }
 }
 
-/** Label `errortype` of `coredns_nodecache_setup_errors_total`. */
-export type SetupErrorType =
-  | "iptables"
-  | "iptables_lock"
-  | "interface_add"
-  | "interface_check"
-  | "configmap";
+/** Label `errortype` of `coredns_nodecache_setup_errors_total`: those of node-cache. */
+export const SETUP_ERROR_TYPES = [
+  "iptables",
+  "iptables_lock",
+  "interface_add",
+  "interface_check",
+  "configmap",
+] as const;
+
+export type SetupErrorType = (typeof SETUP_ERROR_TYPES)[number];

@@ -7,6 +7,7 @@
 
 import { canonicalIpAddress } from "../std/ip_address.ts";
 import type { CommandResult, Commands } from "../sys/commands.ts";
+import type { Machine } from "./iptables_backend.ts";
 import {
   parseIptablesServices,
   parseIpvsServices,
@@ -34,22 +35,18 @@ export interface KubeProxy {
   /** Empty when none was seen. Leftovers of an earlier mode may stand beside the present one. */
   readonly modes: readonly ProxyMode[];
   readonly services: Services;
+  readonly traces: ProxyTraces;
   /** Whether this is a node of Kubernetes: then Services are served by somebody. */
   readonly isNode: boolean;
   /** What could not be looked at, as sentences. */
   readonly problems: readonly string[];
 }
 
-/** What the machine has: programs to run, and files. */
-export interface ProxyMachine {
-  readonly commands: Commands;
-  /** `null` when there is no such file, or none that may be read. */
-  readonly readFile: (path: string) => string | null;
-}
-
 export interface IpvsConflict {
   readonly address: string;
-  /** What is wrong and the way out, for the operator. */
+  readonly problem: string;
+  readonly wayOut: string;
+  /** All of it in one sentence, for the operator. */
   readonly message: string;
 }
 
@@ -80,14 +77,22 @@ export function proxyModes(traces: ProxyTraces): ProxyMode[] {
  */
 export function ipvsConflicts(addresses: readonly string[], ipJson: string): IpvsConflict[] {
   const held = linkAddresses(ipJson);
-  return addresses
-    .filter((address) => held.has(address))
-    .map((address) => ({ address, message: describeConflict(address) }));
+  return addresses.filter((address) => held.has(address)).map(describeConflict);
+}
+
+/** The same of a machine; costs next to nothing where kube-proxy has no such link. */
+export async function findIpvsConflicts(
+  addresses: readonly string[],
+  { commands, readFile }: Machine,
+): Promise<IpvsConflict[]> {
+  if (readFile("/proc/net/dev")?.includes(`${IPVS_LINK}:`) !== true) return [];
+  const { stdout } = await commands.run("ip", ["-j", "address"]);
+  return ipvsConflicts(addresses, stdout);
 }
 
 /** Reads what kube-proxy has set up. Never throws. */
-export async function readKubeProxy(machine: ProxyMachine): Promise<KubeProxy> {
-  const { commands, readFile } = machine;
+export async function readKubeProxy(machine: Machine): Promise<KubeProxy> {
+  const { commands } = machine;
   const problems: string[] = [];
   const [nat, filter, nft, addresses] = await Promise.all([
     savedTables(machine, "nat"),
@@ -102,12 +107,13 @@ export async function readKubeProxy(machine: ProxyMachine): Promise<KubeProxy> {
   const traces: ProxyTraces = {
     saved: [...nat, ...filter].map(({ text }) => text),
     nft: nft.map(({ text }) => text).filter((text) => text !== ""),
-    ipvs: readFile("/proc/net/ip_vs") ?? "",
+    ipvs: machine.readFile("/proc/net/ip_vs") ?? "",
     ipJson: addresses.stdout,
   };
   const modes = proxyModes(traces);
   return {
     modes,
+    traces,
     services: servicesOf(traces, modes),
     isNode: modes.length > 0 || hasKubelet(machine, traces.saved),
     problems,
@@ -150,12 +156,12 @@ function cannotRead(what: string, command: string, result: CommandResult): strin
   return `Cannot read ${what}: ${command}: ${why}`;
 }
 
-function hasKubelet({ readFile }: ProxyMachine, saved: readonly string[]): boolean {
+function hasKubelet(machine: Machine, saved: readonly string[]): boolean {
   return (
     saved.some((text) => /^:KUBE-(?:KUBELET-CANARY|IPTABLES-HINT) /m.test(text)) ||
-    (readFile("/proc/self/environ") ?? "").includes("KUBERNETES_SERVICE_HOST=") ||
-    readFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace") !== null ||
-    readFile("/var/lib/kubelet/config.yaml") !== null
+    (machine.readFile("/proc/self/environ") ?? "").includes("KUBERNETES_SERVICE_HOST=") ||
+    machine.readFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace") !== null ||
+    machine.readFile("/var/lib/kubelet/config.yaml") !== null
   );
 }
 
@@ -181,10 +187,12 @@ function linkAddresses(ipJson: string): Set<string> {
   return held;
 }
 
-function describeConflict(address: string): string {
+function describeConflict(address: string): IpvsConflict {
   const other = address.includes(":") ? "fd00:169:254::10" : "169.254.20.10";
-  return (
-    `Cannot intercept ${address}: kube-proxy runs in IPVS mode and holds it on ${IPVS_LINK}: ` +
-    `use -localip ${other} and set the kubelet's clusterDNS (--cluster-dns) to it`
-  );
+  const problem = `kube-proxy runs in IPVS mode and holds it on ${IPVS_LINK}`;
+  const wayOut = `use -localip ${other} and set the kubelet's clusterDNS (--cluster-dns) to it`;
+  return {
+    ...{ address, problem, wayOut },
+    message: `Cannot intercept ${address}: ${problem}: ${wayOut}`,
+  };
 }

@@ -118,5 +118,5 @@ test("readKubeProxy() knows a node without kube-proxy for one of Kubernetes", as
   assert.equal(await isNode({ files: { "/proc/self/environ": environment } }), true);
   assert.equal(await isNode({ files: { "/var/lib/kubelet/config.yaml": "" } }), true);
   const canary = "*nat\n:KUBE-KUBELET-CANARY - [0:0]\n";
-  assert.equal(await isNode({ commands: { "iptables-save -t nat": canary } }), true);
+  assert.equal(await isNode({ commands: { "iptables-nft-save -t nat": canary } }), true);
 });

@@ -300,7 +300,7 @@ function familyNumber(address: string): number {
   return familyOfAddress(address) === 4 ? AF_INET : AF_INET6;
 }
 
-function addressBytes(address: string): Uint8Array {
+export function addressBytes(address: string): Uint8Array {
   return familyOfAddress(address) === 4
     ? Uint8Array.from(address.split("."), Number)
     : ipv6Bytes(address);

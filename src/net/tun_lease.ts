@@ -16,7 +16,6 @@ import { mkdirSync } from "node:fs";
 import { posix } from "node:path";
 import type { ControlKernel } from "../sys/control_kernel.ts";
 import { E2BIG, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM, errnoText } from "../sys/errno.ts";
-import type { Pointer } from "../sys/kernel.ts";
 import {
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
@@ -29,6 +28,7 @@ import {
   TUNSETIFF,
   TUNSETPERSIST,
 } from "../sys/layout.ts";
+import { readText, viewOf } from "../sys/netlink_message.ts";
 import { expectDone } from "./expect_done.ts";
 import { HeldAddresses } from "./held_addresses.ts";
 import { type Lease, NetError } from "./lease.ts";
@@ -58,8 +58,6 @@ export class TunLease implements Lease {
   readonly #name: string;
   readonly #devicePath: string;
   readonly #held: HeldAddresses;
-  readonly #request: number;
-  readonly #requestPointer: Pointer;
   #fd = -1;
   #linkIndex = 0;
 
@@ -69,8 +67,6 @@ export class TunLease implements Lease {
     this.#devicePath = options.devicePath ?? DEVICE_PATH;
     this.#rtnetlink = new Rtnetlink(kernel);
     this.#held = new HeldAddresses(this.#rtnetlink, options.addresses, options.nodeAddress);
-    this.#request = kernel.slab.carve(IFREQ_BYTES);
-    this.#requestPointer = kernel.pointer(this.#request);
   }
 
   async open(): Promise<void> {
@@ -148,9 +144,10 @@ export class TunLease implements Lease {
       throw new NetError("interface_add", `Cannot make ${path}: ${why}: ${way}`, { cause });
     };
     try {
-      mkdirSync(posix.dirname(path), { recursive: true });
+      // Not recursive: below /proc, Node would try for ever.
+      mkdirSync(posix.dirname(path));
     } catch (error) {
-      fail((error as Error).message, error);
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") fail((error as Error).message, error);
     }
     const code = this.#kernel.makeCharacterDevice(path, TUN_MAJOR, TUN_MINOR);
     if (code < 0) fail(errnoText(code));
@@ -170,20 +167,18 @@ export class TunLease implements Lease {
 
   /** Makes the device, or joins those who hold it. @returns the link's index. */
   #attach(fd: number, name: string): number {
-    const { bytes, view } = this.#kernel.slab;
-    const request = this.#request;
-    bytes.fill(0, request, request + IFREQ_BYTES);
-    bytes.set(new TextEncoder().encode(name).subarray(0, IFNAMSIZ - 1), request);
-    view.setUint16(request + IFREQ_FLAGS, IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE, true);
-    const code = this.#kernel.ioctl(fd, TUNSETIFF, this.#requestPointer);
+    const request = new Uint8Array(IFREQ_BYTES);
+    request.set(new TextEncoder().encode(name).subarray(0, IFNAMSIZ - 1));
+    viewOf(request).setUint16(IFREQ_FLAGS, IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE, true);
+    const code = this.#kernel.ioctl(fd, TUNSETIFF, request);
     if (code < 0) {
       const why = `${errnoText(code)}${attachAdvice(code)}`;
       throw new NetError("interface_add", `Cannot make the TUN device ${this.#name}: ${why}`);
     }
     // One that somebody made to stay would outlive us.
     this.#kernel.ioctl(fd, TUNSETPERSIST, null);
-    const actual = new TextDecoder().decode(bytes.slice(request, request + IFNAMSIZ));
-    const link = this.#rtnetlink.findLink(actual.replace(/\0.*$/s, ""));
+    const actual = readText(request.subarray(0, IFNAMSIZ));
+    const link = this.#rtnetlink.findLink(actual);
     if (link !== null) return link.index;
     throw new NetError("interface_check", `Cannot find ${actual}: it was deleted at once`);
   }

@@ -104,6 +104,19 @@ export function sweepTcp(plane: Plane): void {
   }
 }
 
+/**
+ * Reads no more, and closes each connection as soon as it has got what it has asked for: one that
+ * waits for nothing now, so that its client does not lose the next query on it.
+ */
+export function finishAllTcp(plane: Plane): void {
+  const { tcpClients } = plane;
+  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
+    if (!tcpClients.isOpen(connection) || !tcpClients.isReadable(connection)) continue;
+    tcpClients.finish(connection);
+    tcpClients.settle(connection);
+  }
+}
+
 /** Closes all connections; none can be accepted afterwards. */
 export function closeAllTcp(plane: Plane): void {
   const { tcpClients } = plane;

@@ -12,7 +12,7 @@ import {
 } from "../limits.ts";
 import { EMFILE } from "../sys/errno.ts";
 import { IPPROTO_TCP, TCP_NODELAY } from "../sys/layout.ts";
-import { closeAllTcp, flushTcp } from "./handle_tcp.ts";
+import { closeAllTcp, finishAllTcp, flushTcp } from "./handle_tcp.ts";
 
 const RCODE_MASK = 0xf;
 const REFUSED = 5;
@@ -438,6 +438,24 @@ test("acceptClients() turns a client away when there are no descriptors", () => 
   next.write(tcpQuery(1, "hit.example.org."));
   fixture.run();
   assert.deepEqual(takeIds(next), [1]);
+});
+
+test("finishAllTcp() ends idle connections at once, and others with their last answer", () => {
+  const fixture = new TcpPlane();
+  const [idle, waiting] = [fixture.connect(), fixture.connect()];
+  idle.write(tcpQuery(1, "hit.example.org."));
+  waiting.write(joinBytes([tcpQuery(2, "miss.example.org."), tcpQuery(3, "miss.example.org.")]));
+  fixture.run();
+  finishAllTcp(fixture.plane);
+  fixture.run();
+  assert.deepEqual([takeIds(idle), idle.isFinished], [[1], true]);
+  fixture.answer(50);
+  fixture.run();
+  assert.deepEqual([takeIds(waiting), waiting.isFinished], [[2], false]);
+  fixture.answer(50);
+  fixture.run();
+  assert.deepEqual([takeIds(waiting), waiting.isFinished], [[3], true]);
+  assert.equal(fixture.count("tcpOpen"), 0);
 });
 
 test("closeAllTcp() closes every descriptor that the client side has opened", () => {

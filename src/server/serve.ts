@@ -9,6 +9,7 @@ import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } fr
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { VERSION } from "../version.ts";
+import { finishAllTcp } from "./handle_tcp.ts";
 import { Loop } from "./loop.ts";
 import { PLANE_SLAB_BYTES, Plane } from "./plane.ts";
 import { WarmUp } from "./warm_up.ts";
@@ -75,9 +76,14 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
 /**
  * Answers what has been sent to us already: what waits in the sockets, and what waits for an
  * upstream. Whoever asks for the stop sees to it that nothing new comes.
+ *
+ * Connections by TCP end when they wait for nothing: with an address that is not ours any more,
+ * what is sent on them goes to somebody who does not know them.
  */
 function finishUp(loop: Loop, deadlineMs: number): void {
   const { plane } = loop;
+  loop.turn(0);
+  finishAllTcp(plane);
   while (plane.kernel.monotonicMs() < deadlineMs) {
     const isWaiting = plane.pending.usedCount > 0;
     const ready = loop.turn(isWaiting ? SLEEP_MS_MAX : 0);

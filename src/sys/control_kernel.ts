@@ -1,48 +1,53 @@
 /**
- * System calls that only the control plane makes: devices. They are seldom, so paths are plain
- * strings here, and a call may allocate.
+ * System calls that only the control plane makes: devices. They are seldom, so arguments are plain
+ * values here, and a call may allocate.
  */
 
 import type { NativeLibrary } from "./ffi_kernel.ts";
-import type { Kernel, Pointer } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { AT_FDCWD, O_CLOEXEC, S_IFCHR, SYS_MKNODAT } from "./layout.ts";
 
-/** PATH_MAX of Linux, the final zero included. */
-const PATH_BYTES_MAX = 4096;
+/** Room for an argument: PATH_MAX of Linux, the final zero included. */
+const SCRATCH_BYTES = 4096;
 
 /** Every call answers as those of `Kernel` do: >= 0, or a negated error number. */
 export interface ControlKernel extends Kernel {
   /** open(2), always with O_CLOEXEC: no program that we start may hold what we hold. */
   open(path: string, flags: number): number;
-  /** ioctl(2); null where the argument is the number 0. */
-  ioctl(fd: number, request: number, argument: Pointer | null): number;
+  /** ioctl(2), which may change `argument`; null where that is the number 0. */
+  ioctl(fd: number, request: number, argument: Uint8Array | null): number;
   /** mknod(2) of a character device, for its owner only. */
   makeCharacterDevice(path: string, major: number, minor: number): number;
 }
 
 export function createControlKernel(library: NativeLibrary, kernel: Kernel): ControlKernel {
   const { functions: native, errno, slab } = library;
-  const path = slab.carve(PATH_BYTES_MAX);
-  const pathPointer = library.pointer(path);
+  const scratch = slab.carve(SCRATCH_BYTES);
+  const scratchPointer = library.pointer(scratch);
   const answer = (result: number): number => (result >= 0 ? result : -errno[0]!);
   const setPath = (text: string) => {
     const bytes = new TextEncoder().encode(`${text}\0`);
-    if (bytes.length > PATH_BYTES_MAX) throw new RangeError(`Cannot use ${text}: it is too long`);
-    slab.bytes.set(bytes, path);
+    if (bytes.length > SCRATCH_BYTES) throw new RangeError(`Cannot use ${text}: it is too long`);
+    slab.bytes.set(bytes, scratch);
   };
   return {
     ...kernel,
     open: (text, flags) => {
       setPath(text);
-      return answer(native.open(pathPointer, flags | O_CLOEXEC));
+      return answer(native.open(scratchPointer, flags | O_CLOEXEC));
     },
-    ioctl: (fd, request, argument) =>
-      answer(native.ioctl(fd, request, argument ?? library.nullPointer)),
+    ioctl: (fd, request, argument) => {
+      if (argument === null) return answer(native.ioctl(fd, request, library.nullPointer));
+      slab.bytes.set(argument, scratch);
+      const code = answer(native.ioctl(fd, request, scratchPointer));
+      argument.set(slab.bytes.subarray(scratch, scratch + argument.length));
+      return code;
+    },
     makeCharacterDevice: (text, major, minor) => {
       setPath(text);
       // Linux packs small numbers as 12 bits of major above 8 bits of minor (makedev(3)).
       const device = (major << 8) | minor;
-      return answer(native.syscall(SYS_MKNODAT, AT_FDCWD, pathPointer, S_IFCHR | 0o600, device));
+      return answer(native.syscall(SYS_MKNODAT, AT_FDCWD, scratchPointer, S_IFCHR | 0o600, device));
     },
   };
 }

@@ -2,8 +2,8 @@
  * A netlink socket of the control plane: requests with their answers, in one synchronous go.
  *
  * The kernel works a request off inside the call that sends it, so that the answer is there when
- * the call returns; nothing here waits. Buffers are carved once; the socket can be closed and
- * opened again, which is what leases do.
+ * the call returns; nothing here waits. Nothing is in a buffer between two calls, so all sockets of
+ * a thread share theirs, and there may be any number of them, one after the other.
  */
 
 import { EAGAIN, EBADF, EBUSY, EINTR, EPROTO, SysError } from "./errno.ts";
@@ -56,36 +56,35 @@ export interface NetlinkReply {
   readonly messages: readonly NetlinkMessage[];
 }
 
+/** Memory that the kernel reads and writes, carved once. */
+interface Buffers {
+  readonly send: number;
+  readonly sendPointer: Pointer;
+  readonly receive: number;
+  readonly receivePointer: Pointer;
+  readonly address: number;
+  readonly addressPointer: Pointer;
+  readonly value: number;
+  readonly valuePointer: Pointer;
+}
+
+const buffersOfKernels = new WeakMap<Kernel, Buffers>();
+
 export class NetlinkSocket {
   readonly #kernel: Kernel;
   readonly #protocol: number;
   readonly #groups: number;
-  readonly #sendAt: number;
-  readonly #sendPointer: Pointer;
-  readonly #receiveAt: number;
-  readonly #receivePointer: Pointer;
-  readonly #address: number;
-  readonly #addressPointer: Pointer;
-  readonly #value: number;
-  readonly #valuePointer: Pointer;
+  readonly #buffers: Buffers;
   #fd = -1;
   #portId = 0;
   #sequence = 0;
 
   /** @param groups multicast groups to hear, as bits. */
   constructor(kernel: Kernel, protocol: number, groups = 0) {
-    const { slab } = kernel;
     this.#kernel = kernel;
     this.#protocol = protocol;
     this.#groups = groups;
-    this.#sendAt = slab.carve(SEND_BYTES_MAX);
-    this.#sendPointer = kernel.pointer(this.#sendAt);
-    this.#receiveAt = slab.carve(RECEIVE_BYTES_MAX);
-    this.#receivePointer = kernel.pointer(this.#receiveAt);
-    this.#address = slab.carve(SOCKADDR_NL_BYTES);
-    this.#addressPointer = kernel.pointer(this.#address);
-    this.#value = slab.carve(8);
-    this.#valuePointer = kernel.pointer(this.#value);
+    this.#buffers = buffersOf(kernel);
   }
 
   get isOpen(): boolean {
@@ -101,7 +100,8 @@ export class NetlinkSocket {
   open(): void {
     if (this.isOpen) return;
     const kernel = this.#kernel;
-    const { view } = kernel.slab;
+    const { bytes, view } = kernel.slab;
+    const { address, addressPointer, value, valuePointer } = this.#buffers;
     const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = kernel.socket(AF_NETLINK, type, this.#protocol);
     if (fd < 0) throw new SysError(`open a netlink socket of protocol ${this.#protocol}`, fd);
@@ -109,17 +109,17 @@ export class NetlinkSocket {
     // Kernels before 4.20 know neither; they say less and send more.
     this.setOption(SOL_NETLINK, NETLINK_EXT_ACK, 1);
     this.setOption(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-    kernel.slab.bytes.fill(0, this.#address, this.#address + SOCKADDR_NL_BYTES);
-    view.setUint16(this.#address, AF_NETLINK, true);
-    view.setUint32(this.#address + SOCKADDR_NL_GROUPS, this.#groups, true);
-    const code = kernel.bind(fd, this.#addressPointer, SOCKADDR_NL_BYTES);
+    bytes.fill(0, address, address + SOCKADDR_NL_BYTES);
+    view.setUint16(address, AF_NETLINK, true);
+    view.setUint32(address + SOCKADDR_NL_GROUPS, this.#groups, true);
+    const code = kernel.bind(fd, addressPointer, SOCKADDR_NL_BYTES);
     if (code < 0) {
       this.close();
       throw new SysError("bind a netlink socket", code);
     }
-    view.setInt32(this.#value, SOCKADDR_NL_BYTES, true);
-    kernel.getsockname(fd, this.#addressPointer, this.#valuePointer);
-    this.#portId = view.getUint32(this.#address + SOCKADDR_NL_PORT, true);
+    view.setInt32(value, SOCKADDR_NL_BYTES, true);
+    kernel.getsockname(fd, addressPointer, valuePointer);
+    this.#portId = view.getUint32(address + SOCKADDR_NL_PORT, true);
   }
 
   close(): void {
@@ -128,8 +128,9 @@ export class NetlinkSocket {
   }
 
   setOption(level: number, name: number, value: number): number {
-    this.#kernel.slab.view.setInt32(this.#value, value, true);
-    return this.#kernel.setsockopt(this.#fd, level, name, this.#valuePointer, 4);
+    const { value: at, valuePointer } = this.#buffers;
+    this.#kernel.slab.view.setInt32(at, value, true);
+    return this.#kernel.setsockopt(this.#fd, level, name, valuePointer, 4);
   }
 
   /** One request and its answers; every failure is in the reply. */
@@ -168,9 +169,9 @@ export class NetlinkSocket {
 
   /** The next datagram; a negated error number when there is none (EAGAIN) or some are lost. */
   receive(): Uint8Array | number {
-    const count = this.#kernel.read(this.#fd, this.#receivePointer, RECEIVE_BYTES_MAX);
-    if (count < 0) return count;
-    return this.#kernel.slab.bytes.slice(this.#receiveAt, this.#receiveAt + count);
+    const { receive, receivePointer } = this.#buffers;
+    const count = this.#kernel.read(this.#fd, receivePointer, RECEIVE_BYTES_MAX);
+    return count < 0 ? count : this.#kernel.slab.bytes.slice(receive, receive + count);
   }
 
   #exchange(requests: readonly NetlinkRequest[]): NetlinkReply {
@@ -178,8 +179,8 @@ export class NetlinkSocket {
     const first = this.#sequence + 1;
     const bytes = joinBytes(requests.map((one) => encodeMessage(one, ++this.#sequence)));
     if (bytes.length > SEND_BYTES_MAX) throw new RangeError(`netlink: ${bytes.length} bytes`);
-    this.#kernel.slab.bytes.set(bytes, this.#sendAt);
-    const sent = this.#kernel.write(this.#fd, this.#sendPointer, bytes.length);
+    this.#kernel.slab.bytes.set(bytes, this.#buffers.send);
+    const sent = this.#kernel.write(this.#fd, this.#buffers.sendPointer, bytes.length);
     if (sent < 0) return { code: sent, detail: "", messages: [] };
     return this.#collect(first);
   }
@@ -210,6 +211,25 @@ export class NetlinkSocket {
       }
     }
   }
+}
+
+function buffersOf(kernel: Kernel): Buffers {
+  const known = buffersOfKernels.get(kernel);
+  if (known !== undefined) return known;
+  const carve = (lengthBytes: number) => {
+    const offset = kernel.slab.carve(lengthBytes);
+    return [offset, kernel.pointer(offset)] as const;
+  };
+  const [send, sendPointer] = carve(SEND_BYTES_MAX);
+  const [receive, receivePointer] = carve(RECEIVE_BYTES_MAX);
+  const [address, addressPointer] = carve(SOCKADDR_NL_BYTES);
+  const [value, valuePointer] = carve(8);
+  const buffers = {
+    ...{ send, sendPointer, receive, receivePointer },
+    ...{ address, addressPointer, value, valuePointer },
+  };
+  buffersOfKernels.set(kernel, buffers);
+  return buffers;
 }
 
 function interrupted(messages: readonly NetlinkMessage[]): NetlinkReply {

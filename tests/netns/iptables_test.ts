@@ -13,7 +13,7 @@ import { EVERYTHING, Iptables } from "../../src/net/iptables.ts";
 import type { BackendName } from "../../src/net/iptables_backend.ts";
 import { type Endpoint, type Family, LEASE_KINDS, type LeaseKind } from "../../src/net/settings.ts";
 import { cleanUp } from "../support/clean_up.ts";
-import { NetworkNamespace } from "../support/network_namespace.ts";
+import { NetworkNamespace } from "./support/network_namespace.ts";
 
 const BACKENDS: readonly BackendName[] = ["nft", "legacy"];
 const ADDRESSES = ["192.0.2.10", "198.51.100.10", "2001:db8::a", "2001:db8::b"];

@@ -4,58 +4,45 @@
  */
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
 import { findFallback } from "../../src/net/fallback.ts";
-import { ipvsConflicts, type ProxyMachine, readKubeProxy } from "../../src/net/proxy_mode.ts";
+import type { Machine } from "../../src/net/iptables_backend.ts";
+import { ipvsConflicts, readKubeProxy } from "../../src/net/proxy_mode.ts";
 import { formatEndpoint } from "../../src/std/ip_address.ts";
-import { systemCommands } from "../../src/sys/commands.ts";
 import { cleanUp } from "../support/clean_up.ts";
+import { NetworkNamespace } from "./support/network_namespace.ts";
 
 const TESTDATA = join(import.meta.dirname, "../../src/net/testdata");
 const IS_ROOT = process.getuid?.() === 0;
 
-interface Namespace extends ProxyMachine {
-  /** Runs a program in it; `file` of testdata is its input. */
-  run(words: string, file?: string): string;
+function makeNamespace(context: TestContext): NetworkNamespace {
+  const namespace = new NetworkNamespace();
+  cleanUp(context, () => namespace.remove());
+  return namespace;
 }
 
-let count = 0;
-
-function makeNamespace(context: TestContext): Namespace {
-  count += 1;
-  const name = `nodens-kp-${process.pid}-${count}`;
-  execFileSync("ip", ["netns", "add", name]);
-  cleanUp(context, () => execFileSync("ip", ["netns", "del", name]));
-  const run = (words: string, file?: string) => {
-    const input = file === undefined ? "" : readFileSync(join(TESTDATA, file));
-    const args = ["netns", "exec", name, ...words.split(" ")];
-    return execFileSync("ip", args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
-  };
+/** Files of this machine that are not of its network say nothing here. */
+function machineOf(namespace: NetworkNamespace): Machine {
   return {
-    run,
-    commands: {
-      has: (program) => systemCommands.has(program),
-      run: (program, args, options) =>
-        systemCommands.run("ip", ["netns", "exec", name, program, ...args], options),
-    },
-    readFile: (path) => {
-      // Which files there are of the network is up to the namespace; of the machine none matters.
-      if (!path.startsWith("/proc/net/")) return null;
-      try {
-        return run(`cat ${path}`);
-      } catch {
-        return null;
-      }
-    },
+    commands: namespace.commands,
+    readFile: (path) => (path.startsWith("/proc/net/") ? namespace.readFile(path) : null),
   };
 }
 
-async function checkCluster(namespace: Namespace, mode: string): Promise<void> {
-  const { modes, services, isNode, problems } = await readKubeProxy(namespace);
+/** Feeds a file of testdata to a program. */
+async function load(namespace: NetworkNamespace, words: string, file: string): Promise<void> {
+  const [program, ...args] = words.split(" ");
+  const input = readFileSync(join(TESTDATA, file), "utf8");
+  const { code, stderr } = await namespace.commands.run(program, args, { input });
+  assert.equal(code, 0, stderr);
+}
+
+async function checkCluster(namespace: NetworkNamespace, mode: string): Promise<void> {
+  const machine = machineOf(namespace);
+  const { modes, services, isNode, problems } = await readKubeProxy(machine);
   assert.deepEqual({ modes, isNode, problems }, { modes: [mode], isNode: true, problems: [] });
   const endpoints = (address: string, protocol: "udp" | "tcp") =>
     services
@@ -69,7 +56,7 @@ async function checkCluster(namespace: Namespace, mode: string): Promise<void> {
   assert.deepEqual(endpoints("10.96.8.8", "udp"), []);
   assert.ok(services.addresses.has("10.96.8.8"));
   const { endpointsByAddress, source } = await findFallback({
-    ...namespace,
+    ...machine,
     settings: { addresses: ["10.96.0.10", "169.254.20.10"], fallback: [], fallbackService: null },
     clusterUpstreams: [{ address: "10.96.0.66", port: 53 }],
     resolve: () => assert.fail("no name is asked for"),
@@ -88,15 +75,15 @@ for (const backend of ["nft", "legacy"]) {
     skip: !IS_ROOT,
   }, async (context) => {
     const namespace = makeNamespace(context);
-    namespace.run(`iptables-${backend}-restore`, "kube_proxy_iptables.rules");
-    namespace.run(`ip6tables-${backend}-restore`, "kube_proxy_ip6tables.rules");
+    await load(namespace, `iptables-${backend}-restore`, "kube_proxy_iptables.rules");
+    await load(namespace, `ip6tables-${backend}-restore`, "kube_proxy_ip6tables.rules");
     await checkCluster(namespace, "iptables");
   });
 }
 
 test("readKubeProxy() reads what nft shows", { skip: !IS_ROOT }, async (context) => {
   const namespace = makeNamespace(context);
-  namespace.run("nft -f -", "kube_proxy.nft");
+  await load(namespace, "nft -f -", "kube_proxy.nft");
   await checkCluster(namespace, "nftables");
 });
 
@@ -104,20 +91,20 @@ test("readKubeProxy() sees that there is none, and leaves no trace", {
   skip: !IS_ROOT,
 }, async (context) => {
   const namespace = makeNamespace(context);
-  const { modes, isNode, problems } = await readKubeProxy(namespace);
+  const { modes, isNode, problems } = await readKubeProxy(machineOf(namespace));
   assert.deepEqual({ modes, isNode, problems }, { modes: [], isNode: false, problems: [] });
-  assert.equal(namespace.run("nft list ruleset"), "");
+  assert.equal(await namespace.run("nft", "list", "ruleset"), "");
   assert.equal(namespace.readFile("/proc/net/ip_tables_names") ?? "", "");
 });
 
-test("ipvsConflicts() finds addresses on a real link", { skip: !IS_ROOT }, (context) => {
+test("ipvsConflicts() finds addresses on a real link", { skip: !IS_ROOT }, async (context) => {
   const namespace = makeNamespace(context);
   // Not every kernel has the type of link that kube-proxy uses.
-  namespace.run("ip link add kube-ipvs0 type bridge");
-  namespace.run("ip address add 10.96.0.10/32 dev kube-ipvs0");
-  namespace.run("ip address add fd00:10:96::a/128 dev kube-ipvs0");
+  await namespace.run("ip", ..."link add kube-ipvs0 type bridge".split(" "));
+  await namespace.run("ip", ..."address add 10.96.0.10/32 dev kube-ipvs0".split(" "));
+  await namespace.run("ip", ..."address add fd00:10:96::a/128 dev kube-ipvs0".split(" "));
   const addresses = ["10.96.0.10", "169.254.20.10", "fd00:10:96::a"];
-  const found = ipvsConflicts(addresses, namespace.run("ip -j address"));
+  const found = ipvsConflicts(addresses, await namespace.run("ip", "-j", "address"));
   assert.deepEqual(
     found.map(({ address }) => address),
     ["10.96.0.10", "fd00:10:96::a"],

@@ -7,8 +7,6 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { cleanUp } from "../support/clean_up.ts";
 import {
-  CLUSTER_V4,
-  CLUSTER_V6,
   LeaseNamespace,
   lacksNamespaces,
   NODE_V4,
@@ -18,6 +16,7 @@ import {
 } from "./support/lease_namespace.ts";
 import { LeaseProcess } from "./support/lease_process.ts";
 import { LineProcess, type LineProcessOptions } from "./support/line_process.ts";
+import { divertToCluster, startServices, stealOnNode } from "./support/service_stage.ts";
 
 const skip = lacksNamespaces();
 const NAME = "nodelocaldns";
@@ -248,32 +247,10 @@ test("TunLease: connected sockets of the node's processes go on to the cluster a
   skip,
 }, async (context) => {
   const node = new LeaseNamespace(context);
-  for (const [iptables, service, cluster] of [
-    ["iptables", SERVICE_V4, CLUSTER_V4],
-    ["ip6tables", SERVICE_V6, `[${CLUSTER_V6}]`],
-  ] as const) {
-    const match = ["-d", service, "-p", "udp", "--dport", "5300"];
-    const local = ["-m", "addrtype", "--dst-type", "LOCAL"];
-    const steal = ["-t", "raw", "-A", "OUTPUT", ...match, ...local, "-j", "NOTRACK"];
-    const dnat = ["-j", "DNAT", "--to-destination", `${cluster}:5300`];
-    const replies = ["-s", service, "-p", "udp", "--sport", "5300", "-j", "NOTRACK"];
-    node.inNode(iptables, ...steal);
-    node.inNode(iptables, "-t", "raw", "-A", "OUTPUT", ...replies);
-    node.inNode(iptables, "-t", "nat", "-A", "OUTPUT", ...match, ...dnat);
-  }
+  divertToCluster(node);
+  stealOnNode(node);
   const lease = await taken(context, node);
-  for (const [namespace, name, ...addresses] of [
-    [node.node, "us", SERVICE_V4, SERVICE_V6],
-    [node.cluster, "cluster", CLUSTER_V4, CLUSTER_V6],
-  ] as const) {
-    for (const address of addresses) {
-      const script = ["udp_peer.ts", "serve", name, address, "5300"];
-      assert.equal(await new LineProcess(context, { namespace, script }).read(), "ready");
-    }
-  }
-  const script = ["udp_peer.ts", "ask", SERVICE_V4, SERVICE_V6, "5300"];
-  const client = new LineProcess(context, { namespace: node.node, script });
-  await client.read();
+  const client = await startServices(context, node);
   assert.equal(await client.ask("ask"), '["us","us"]');
   await lease.kill();
   assert.equal(await client.ask("ask"), '["cluster","cluster"]');

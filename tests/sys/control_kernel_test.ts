@@ -62,3 +62,10 @@ test("NetlinkSocket tells errors from answers, and can be opened again", () => {
     socket.close();
   }
 });
+
+test("NetlinkSocket takes no memory beyond that of the first one", () => {
+  const sockets = [new NetlinkSocket(kernel, NETLINK_ROUTE)];
+  const { usedBytes } = kernel.slab;
+  for (let count = 0; count < 100; count++) sockets.push(new NetlinkSocket(kernel, NETLINK_ROUTE));
+  assert.equal(kernel.slab.usedBytes, usedBytes);
+});

@@ -8,12 +8,12 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { openControlKernel } from "../../../src/sys/open_kernel.ts";
-import { makeLease } from "./lease_making.ts";
+import { orderedLease } from "./lease_making.ts";
 
-const subject = makeLease(openControlKernel(), JSON.parse(process.argv[2]!)) as unknown as Record<
-  string,
-  () => unknown
->;
+const subject = orderedLease(
+  openControlKernel(),
+  JSON.parse(process.argv[2]!),
+) as unknown as Record<string, () => unknown>;
 
 for await (const line of createInterface({ input: process.stdin })) {
   const begin = performance.now();

@@ -8,7 +8,9 @@ import { run } from "./namespaces.ts";
 const TARGETS = join(import.meta.dirname, "..", "..", "..", ".cache", "netns");
 
 /** The path of a program. @throws {Error} when it does not compile, or there is no compiler. */
-export async function program(name: "getaddrinfo" | "hand_lease"): Promise<string> {
+export async function program(
+  name: "freeze_thread" | "getaddrinfo" | "hand_lease" | "memory_hog",
+): Promise<string> {
   const source = join(import.meta.dirname, `${name}.c`);
   const target = join(TARGETS, name);
   if (existsSync(target) && statSync(target).mtimeMs > statSync(source).mtimeMs) return target;

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import process from "node:process";
-import type { Machine } from "../../src/net/iptables_backend.ts";
-import { systemCommands } from "../../src/sys/commands.ts";
+import type { Machine } from "../../../src/net/iptables_backend.ts";
+import { systemCommands } from "../../../src/sys/commands.ts";
 
 let count = 0;
 
@@ -12,14 +12,17 @@ let count = 0;
 export class NetworkNamespace implements Machine {
   readonly name = `nodens-test-${process.pid}-${count++}`;
 
+  /**
+   * What `nsenter` takes; `ip netns exec` makes a mount namespace as well, whose end takes longer
+   * than most programs.
+   */
+  readonly entrance = `--net=/run/netns/${this.name}`;
+
   readonly commands = {
     has: systemCommands.has,
     run: (program: string, args: readonly string[], options = {}) =>
-      systemCommands.run("nsenter", [this.#entrance, program, ...args], options),
+      systemCommands.run("nsenter", [this.entrance, program, ...args], options),
   };
-
-  // `ip netns exec` makes a mount namespace as well, whose end takes longer than most programs.
-  readonly #entrance = `--net=/run/netns/${this.name}`;
 
   constructor() {
     execFileSync("ip", ["netns", "add", this.name]);
@@ -34,7 +37,7 @@ export class NetworkNamespace implements Machine {
 
   readFile(path: string): string | null {
     try {
-      return execFileSync("nsenter", [this.#entrance, "cat", path], { encoding: "utf8" });
+      return execFileSync("nsenter", [this.entrance, "cat", path], { encoding: "utf8" });
     } catch {
       return null;
     }

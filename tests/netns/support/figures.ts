@@ -1,0 +1,82 @@
+/**
+ * Figures of a test: each is held against its limit, said in the test's report, and appended to the
+ * file that `NETNS_FIGURES` names, for the table of tests/netns/figures.ts.
+ */
+
+import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
+import process from "node:process";
+
+export const FIGURES_VARIABLE = "NETNS_FIGURES";
+
+/** One line of the file, as JSON. */
+export interface Figure {
+  /** What happens: the event, and under which circumstances. */
+  readonly row: string;
+  /** What was measured. */
+  readonly figure: string;
+  /** "" is a number of things. */
+  readonly unit: string;
+  /** For people: `≤ 100`. */
+  readonly wanted: string;
+  readonly seen: number;
+  readonly isMet: boolean;
+}
+
+/** Of `node:test`'s context, what is needed here. */
+export interface Reporter {
+  diagnostic(message: string): void;
+}
+
+export class Figures {
+  readonly #reporter: Reporter;
+  readonly #row: string;
+  readonly #missed: string[] = [];
+
+  constructor(reporter: Reporter, row: string) {
+    this.#reporter = reporter;
+    this.#row = row;
+  }
+
+  /** Notes a figure that must not be above `max`. */
+  atMost(figure: string, seen: number, max: number, unit = ""): void {
+    this.#note({ figure, seen, unit, wanted: `≤ ${max}`, isMet: seen <= max });
+  }
+
+  /** Notes a figure that must not be below `min`. */
+  atLeast(figure: string, seen: number, min: number, unit = ""): void {
+    this.#note({ figure, seen, unit, wanted: `≥ ${min}`, isMet: seen >= min });
+  }
+
+  /** Ends the test when a limit was missed: once, so that the table has the other figures too. */
+  assertMet(details = ""): void {
+    if (this.#missed.length === 0) return;
+    assert.fail(`${this.#row}\n${this.#missed.join("\n")}\n${details}`);
+  }
+
+  #note(noted: Omit<Figure, "row">): void {
+    const figure: Figure = { row: this.#row, ...noted };
+    const text = figureText(figure);
+    this.#reporter.diagnostic(`${figure.row}: ${text}`);
+    if (!figure.isMet) this.#missed.push(text);
+    const file = process.env[FIGURES_VARIABLE];
+    // JSON has no Infinity.
+    const line = { ...figure, seen: Number.isFinite(figure.seen) ? figure.seen : null };
+    if (file) appendFileSync(file, `${JSON.stringify(line)}\n`);
+  }
+}
+
+export function figureText({ figure, unit, wanted, seen, isMet }: Figure): string {
+  const verdict = isMet ? "" : " (missed)";
+  return `${figure}: wanted ${withUnit(wanted, unit)}, seen ${seenText(seen, unit)}${verdict}`;
+}
+
+/** A number with at most one digit behind the point; what never came is no number. */
+export function seenText(seen: number | null, unit: string): string {
+  if (seen === null || !Number.isFinite(seen)) return "never";
+  return withUnit(String(Math.round(seen * 10) / 10), unit);
+}
+
+export function withUnit(text: string, unit: string): string {
+  return unit === "" ? text : `${text} ${unit}`;
+}
