@@ -77,14 +77,17 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options: { once: { type: "boolean", default: false } } });
   const ending = endByHand();
   const stage = new Stage();
+  let isInterrupted = false;
   process.once("SIGINT", async () => {
+    isInterrupted = true;
     await ending.end();
     process.exit(130);
   });
   try {
     await play(stage, await createLab(ending), values.once);
   } catch (error) {
-    process.stderr.write(`\nCannot go on: ${error instanceof Error ? error.message : error}\n`);
+    const why = error instanceof Error ? error.message : error;
+    if (!isInterrupted) process.stderr.write(`\nCannot go on: ${why}\n`);
     return 1;
   } finally {
     await ending.end();
@@ -101,7 +104,7 @@ async function play(stage: Stage, lab: Lab, isOnce: boolean): Promise<void> {
   await lab.flushConntrack();
   const untouched = await lab.snapshot();
   const nodens = await showStart(stage, lab);
-  await showRules(stage, lab);
+  await showRules(stage, lab, nodens);
   showOwnTries(stage, lab, isOnce);
   await pause("Enter kills nodens (kill -9)");
   await showKill(stage, lab, nodens);
@@ -165,13 +168,14 @@ async function showQuery(stage: Stage, lab: Lab): Promise<void> {
   stage.fact(code === 0 && stdout.includes("192.0.2.100"), "this is the answer of nodens");
 }
 
-async function showRules(stage: Stage, lab: Lab): Promise<void> {
+async function showRules(stage: Stage, lab: Lab, nodens: LabNodens): Promise<void> {
   const rules = (await lab.rules(4)).filter((rule) => rule.includes("nodens: "));
-  const links = (await lab.addresses()).filter((line) =>
-    ADDRESSES.some((one) => line.includes(one)),
-  );
-  stage.say(`\nHow: the addresses are now the node's own, on a link that exists as long as nodens
-does. Rules keep their packets away from kube-proxy's, as long as that is so:\n`);
+  const all = await lab.addresses();
+  const links = all.filter((line) => ADDRESSES.some((one) => line.includes(one)));
+  const hasTun = nodens.stdout().includes("lease tun");
+  const link = hasTun ? "a link that exists as long as nodens does" : "a link of nodens";
+  stage.say(`\nHow: the addresses are now the node's own, on ${link}.
+While they are, rules keep their packets away from kube-proxy's:\n`);
   for (const line of links) stage.say(`    ${line}`);
   const shown = rules.filter((rule) => rule.includes(SERVICE) && /-p udp/.test(rule));
   for (const rule of shown) stage.say(`    ${shortRule(rule)}`);
@@ -196,8 +200,8 @@ async function showKill(stage: Stage, lab: Lab, nodens: LabNodens): Promise<void
   await passTime(LOAD_MS);
   await showLosses(stage, loads, killedMs);
   stage.say(`
-Nothing of nodens could run any more to arrange this: the kernel took the addresses away
-with the process, and what was there before answers, by the same address.`);
+Nothing of nodens could run any more to arrange this: the kernel took back what nodens held,
+and who answered before answers again, at the same address.`);
 }
 
 async function showLosses(stage: Stage, loads: readonly Load[], killedMs: number): Promise<void> {
@@ -209,9 +213,10 @@ async function showLosses(stage: Stage, loads: readonly Load[], killedMs: number
     ["udp", 1],
     ["tcp", 2],
   ] as const) {
-    const { clients, asked, lost, lostMax } = total(reports, (one) => one.transport === transport);
-    const text = `${transport.toUpperCase()}: ${clients} clients asked ${asked} queries, lost ${lost}`;
-    stage.fact(lostMax <= limit, text, `one of them ${lostMax}`);
+    const { clients, asked, lostMax } = total(reports, (one) => one.transport === transport);
+    const each = lostMax === 1 ? "1 query" : `${lostMax} queries`;
+    const text = `${clients} clients asked ${asked} queries by ${transport.toUpperCase()}`;
+    stage.fact(lostMax <= limit, `${text}; none lost more than ${each}`);
   }
   stage.fact(all.byKubeDns > 0 && all.byNodens > 0, "nodens has answered them, then kube-dns");
   stage.fact(
@@ -308,6 +313,8 @@ function difference(before: string, after: string): string {
 
 async function untilEnter(stage: Stage, what: string): Promise<void> {
   stage.say(`\n[${what}]`);
+  // Nobody is there to press it.
+  if (process.stdin.readableEnded) return;
   process.stdin.resume();
   await Promise.race([once(process.stdin, "data"), once(process.stdin, "end")]);
   process.stdin.pause();

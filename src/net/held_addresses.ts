@@ -66,8 +66,10 @@ export class HeldAddresses {
         expectDone(this.#rtnetlink.putLocalRoute(route), "interface_add", action);
       }
     }
-    if (routes.some(({ address }) => familyOfAddress(address) === 6))
+    this.#deleteOtherRoutes(linkIndex, routes);
+    if (routes.some(({ address }) => familyOfAddress(address) === 6)) {
       this.#makeLookAgain(linkIndex);
+    }
     for (const route of routes.filter(({ metric }) => metric > 0)) {
       const isNew = known.every(({ address }) => address !== route.address);
       await this.#deleteKernelRoute(route, isNew ? KERNEL_ROUTE_TRIES_MAX : 1);
@@ -108,6 +110,16 @@ export class HeldAddresses {
       const source = sources[family] ?? (family === 4 ? address : "");
       return { address, linkIndex, metric: family === 6 && source !== "" ? METRIC_V6 : 0, source };
     });
+  }
+
+  /** An IPv4 address that is added again brings the kernel's own route again, behind ours. */
+  #deleteOtherRoutes(linkIndex: number, wanted: readonly LocalRoute[]): void {
+    for (const route of this.#rtnetlink.localRoutes(linkIndex, 4)) {
+      const ours = wanted.find(({ address }) => address === route.address);
+      if (ours !== undefined && ours.source !== route.source) {
+        this.#rtnetlink.deleteLocalRoute(route);
+      }
+    }
   }
 
   /** Sockets that have a route by IPv6. What cannot be done is not missed by most. */

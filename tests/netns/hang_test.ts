@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
@@ -35,7 +36,7 @@ function descriptorCount(nodens: LabNodens): number {
 
 for (const workers of [1, 2]) {
   test(`a worker of ${workers} that spins is replaced`, async (context) => {
-    const spinFile = `/tmp/nodens-spin-${process.pid}-${workers}`;
+    const spinFile = join(tmpdir(), `nodens-spin-${process.pid}-${workers}`);
     const { lab, nodens } = await startStage(context, {
       command: [
         ...[process.execPath, "--disable-warning=ExperimentalWarning"],

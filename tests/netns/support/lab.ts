@@ -92,7 +92,7 @@ export async function createLab(context: Ending, options: LabOptions = {}): Prom
     await lab.restoreRules(family, text);
   }
   const { missDelayMs = 30, ttlSec = 30 } = options;
-  await lab.startKubeDns({ missDelayMs, ttlSec });
+  await Promise.all([lab.startKubeDns({ missDelayMs, ttlSec }), lab.startAskers()]);
   return lab;
 }
 
@@ -239,6 +239,11 @@ export class Lab extends NodeState {
 
   async startKubeDns(settings: KubeDnsSettings): Promise<void> {
     this.#kubeDns = await startCompanion(this.names.cluster, "kube_dns.ts", settings);
+  }
+
+  /** Those who ask in pod and node, so that none has to start while a time is taken. */
+  async startAskers(): Promise<void> {
+    await Promise.all([this.#asker("pod"), this.#asker("node")]);
   }
 
   /** Kills kube-dns; the namespace that it was in stays. */

@@ -48,7 +48,9 @@ function main(settings: LoadSettings): void {
       if (client.isBusy) {
         client.expire(now - settings.timeoutMs);
       } else if (now >= dueMs[index]! && !isStopping) {
-        dueMs[index] = Math.max(dueMs[index]! + settings.intervalMs, now);
+        // Who is late keeps his place in the interval: else all would soon ask at the same time.
+        const missed = Math.floor((now - dueMs[index]!) / settings.intervalMs);
+        dueMs[index] = dueMs[index]! + (missed + 1) * settings.intervalMs;
         client.ask(nextQuery(settings.missShare));
       }
     }
