@@ -1,7 +1,7 @@
 /** The data plane as the control plane sees it: started, listened to, mended, stopped. */
 
 import type { Worker } from "node:worker_threads";
-import { controlMemory, requestStop } from "../handoff/control.ts";
+import { controlMemory, requestStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
 import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { ringMemory } from "../handoff/ring.ts";
@@ -9,6 +9,7 @@ import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
 import { DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
 import { LogDrain } from "../log/log_drain.ts";
 import { startWorker } from "../sys/workers.ts";
+import type { WorkerBell } from "./worker_bell.ts";
 
 export interface DataPlaneOptions {
   readonly plan: Plan;
@@ -20,6 +21,8 @@ export interface DataPlaneOptions {
   readonly instance: string;
   /** Closes a descriptor that a worker has left open. */
   readonly closeDescriptor: (fd: number) => void;
+  /** A bell for the worker whose private listener has that port. */
+  readonly openBell: ((port: number) => WorkerBell) | null;
 }
 
 /** A worker that serves. */
@@ -37,6 +40,7 @@ interface Slot {
   readonly descriptors: SharedArrayBuffer;
   worker: Worker | null;
   running: RunningWorker | null;
+  bell: WorkerBell | null;
 }
 
 export class DataPlane {
@@ -65,6 +69,7 @@ export class DataPlane {
         descriptors: new SharedArrayBuffer(DESCRIPTORS_MAX),
         worker: null,
         running: null,
+        bell: null,
       });
     }
     const rings = this.#slots.map((slot) => slot.ring);
@@ -130,10 +135,20 @@ export class DataPlane {
     return (await this.#startOne(number)) !== null;
   }
 
+  /**
+   * To be called just before the addresses go: clients by TCP get to know in time that they need
+   * another connection.
+   */
+  leave(): void {
+    requestStage(this.#control, STAGE_LEAVE);
+    this.#wake();
+  }
+
   /** Tells all workers to finish and waits for them. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    requestStop(this.#control);
+    requestStage(this.#control, STAGE_STOP);
+    this.#wake();
     await Promise.all(
       this.#slots.map(
         ({ worker }) =>
@@ -144,6 +159,18 @@ export class DataPlane {
       ),
     );
     this.#drain.stop();
+  }
+
+  /** When nobody asks, or nobody asks any more, workers would notice a while later. */
+  #wake(): void {
+    for (const { bell } of this.#slots) bell?.ring();
+  }
+
+  /** Beforehand: to open one takes longer than a ring may. */
+  #openBell(slot: Slot, ports: readonly number[]): void {
+    const index = this.#plan.listeners.findIndex(({ isPrivate }) => isPrivate);
+    slot.bell?.close();
+    slot.bell = index < 0 ? null : (this.#options.openBell?.(ports[index]!) ?? null);
   }
 
   #startOne(number: number): Promise<RunningWorker | null> {
@@ -168,6 +195,7 @@ export class DataPlane {
       worker.on("message", (message: WorkerMessage) => {
         if (message.kind === "ready") {
           slot.running = { number, threadId: message.threadId, ports: message.ports };
+          this.#openBell(slot, message.ports);
           resolve(slot.running);
         }
         if (message.kind === "records") this.#drain.call();

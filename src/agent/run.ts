@@ -50,6 +50,7 @@ export const runAgent: RunAgent = async (options) => {
     hashSeed: randomBytes(4).readInt32LE(0),
     instance,
     closeDescriptor: (fd) => void openKernel(MAIN_SLAB_BYTES).close(fd),
+    openBell: takeOver?.openBell ?? null,
   });
   // Before anybody can see that we are up: who sends a signal then means it.
   const stopped = stopSignal();
@@ -78,6 +79,7 @@ export const runAgent: RunAgent = async (options) => {
 
 /** Addresses away, answers out, rules away: in this order nobody notices. */
 async function end(dataPlane: DataPlane, interception: Interception | null): Promise<void> {
+  if (interception !== null) dataPlane.leave();
   await interception?.release();
   await dataPlane.stop();
   await interception?.close();

@@ -16,6 +16,7 @@ import type { InterceptSettings } from "../net/settings.ts";
 import { ChangeWatch } from "../net/watch.ts";
 import { systemCommands } from "../sys/commands.ts";
 import { openControlKernel } from "../sys/open_kernel.ts";
+import { Sockets } from "../sys/sockets.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { FallbackKeeper } from "./fallback_keeper.ts";
 import { interceptPlan } from "./intercept_plan.ts";
@@ -23,6 +24,7 @@ import { Interception } from "./interception.ts";
 import type { InterceptionEvents, InterceptionParts } from "./interception_parts.ts";
 import { canResolve, probeInstance } from "./probe.ts";
 import { RuleKeeper } from "./rule_keeper.ts";
+import { WorkerBell } from "./worker_bell.ts";
 
 const PROBE_TIMEOUT_MS = 500;
 const RESOLVE_TIMEOUT_MS = 2000;
@@ -39,6 +41,8 @@ export interface TakeOverOptions {
 export interface TakeOver {
   /** The plan with what interception needs in it. */
   readonly plan: Plan;
+  /** See `DataPlaneOptions`. */
+  openBell(port: number): WorkerBell;
   connect(dataPlane: DataPlane): Interception;
   close(): Promise<void>;
 }
@@ -56,6 +60,8 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
   const metrics = interceptionMetrics(registry, SETUP_ERROR_TYPES);
   const intercepted = interceptPlan(plan, settings.addresses, settings.port);
   const kernel = openControlKernel();
+  const sockets = new Sockets(kernel);
+  const byte = kernel.pointer(kernel.slab.carve(1));
   let watch: ChangeWatch | null = null;
   let server: MetricsServer | null = null;
   return {
@@ -64,6 +70,7 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
       watch?.close();
       await server?.close();
     },
+    openBell: (port) => new WorkerBell(kernel, sockets, { port, byte }),
     connect(dataPlane) {
       const privatePorts = () =>
         dataPlane.workers.map(({ ports }) => ports[intercepted.privateListener]!);

@@ -1,18 +1,26 @@
 /** Words by which the control plane steers a worker that never returns to its event loop. */
 
-/** Set to 1: finish what is in flight, then stop. Workers look at it once per turn. */
-const STOP = 0;
+/** What workers are to do: one of the stages below. They look at it once per turn. */
+const STAGE = 0;
+/** The addresses are about to go: end connections by TCP that wait for nothing, and go on. */
+export const STAGE_LEAVE = 1;
+/** Finish what is in flight, then stop. */
+export const STAGE_STOP = 2;
 const WORDS = 16;
 
 export function controlMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
 }
 
-export function requestStop(memory: SharedArrayBuffer): void {
-  Atomics.store(new Int32Array(memory), STOP, 1);
+export function requestStage(memory: SharedArrayBuffer, stage: number): void {
+  Atomics.store(new Int32Array(memory), STAGE, stage);
 }
 
-/** @param words `new Int32Array(memory)`, kept by the caller. */
-export function isStopRequested(words: Int32Array): boolean {
-  return Atomics.load(words, STOP) === 1;
+/**
+ * The stage that was asked for; 0 is to serve.
+ *
+ * @param words `new Int32Array(memory)`, kept by the caller.
+ */
+export function requestedStage(words: Int32Array): number {
+  return Atomics.load(words, STAGE);
 }

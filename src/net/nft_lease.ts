@@ -55,13 +55,12 @@ export class NftLease implements Lease {
   }
 
   async take(): Promise<void> {
+    // Hooked first, while no address is local: a process of this machine that asks in the moment
+    // between an address and its route has the address as its source, and only we can answer that.
+    const isInert = this.#tables.every(({ withFib }) => withFib);
+    if (isInert) this.#hook();
     await this.#link.put();
-    if (!this.#areTablesOurs()) this.#release();
-    this.#openTables();
-    if (this.#isHooked) return;
-    const { code } = this.#batch(this.#tables.flatMap(hookRequests));
-    if (code < 0) throw failure("hook a table into nftables", code);
-    this.#isHooked = true;
+    this.#hook();
   }
 
   async drop(): Promise<void> {
@@ -121,6 +120,15 @@ export class NftLease implements Lease {
     if (this.#areTablesOurs()) return;
     this.#release();
     throw new NetError("interface_add", "Cannot own a table of nftables: Linux 5.12 is needed");
+  }
+
+  #hook(): void {
+    if (!this.#areTablesOurs()) this.#release();
+    this.#openTables();
+    if (this.#isHooked) return;
+    const { code } = this.#batch(this.#tables.flatMap(hookRequests));
+    if (code < 0) throw failure("hook a table into nftables", code);
+    this.#isHooked = true;
   }
 
   #openTable(wanted: StealTable): StealTable {

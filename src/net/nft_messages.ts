@@ -7,10 +7,11 @@
  *         ip daddr 192.0.2.1 tcp dport 53 fib daddr type local notrack
  *       }
  *       chain prerouting { type filter hook prerouting priority raw; jump steal }
- *       chain output     { type filter hook output priority raw; jump steal }
+ *       chain output     { type filter hook output priority raw; oif "lo" jump steal }
  *     }
  *
- * The first part has no effect without the second, which is the switch.
+ * The first part has no effect without the second, which is the switch. What leaves by another link
+ * than lo is not on its way to us, see held_addresses.ts.
  */
 
 import { AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP } from "../sys/layout.ts";
@@ -33,6 +34,7 @@ const COMMENT = `${COMMENT_TAG}client to us`;
 const DESTINATION_OFFSET: Readonly<Record<Family, number>> = { 4: 16, 6: 24 };
 const PORT_OFFSET = 2;
 const PORT_BYTES = 2;
+const LOOPBACK_INDEX = 1;
 /** How nft(8) marks a rule's user data as its comment. */
 const USERDATA_COMMENT = 0;
 
@@ -89,8 +91,11 @@ export function hookRequests(table: StealTable): NetlinkRequest[] {
     ];
     return nftRequest(nl.NFT_MSG_NEWCHAIN, { flags: nl.NLM_F_CREATE, family, parts });
   });
-  const jumps = Object.keys(hooks).map((chain) => ruleRequest(table, chain, [jump(STEAL)]));
-  return [...chains, ...jumps];
+  return [
+    ...chains,
+    ruleRequest(table, "prerouting", [jump(STEAL)]),
+    ruleRequest(table, "output", [...towardsLoopback(), jump(STEAL)]),
+  ];
 }
 
 /** Asks for one table, or with a dump for all (family 0). */
@@ -127,11 +132,7 @@ function stealExpressions(table: StealTable, address: string, protocol: number):
   const destination = addressBytes(address);
   const offset = DESTINATION_OFFSET[table.family];
   return [
-    expression(
-      "meta",
-      attributeBe32(nl.NFTA_META_KEY, nl.NFT_META_L4PROTO),
-      attributeBe32(nl.NFTA_META_DREG, nl.NFT_REG_1),
-    ),
+    meta(nl.NFT_META_L4PROTO),
     equals(Uint8Array.of(protocol)),
     load(nl.NFT_PAYLOAD_NETWORK_HEADER, offset, destination.length),
     equals(destination),
@@ -140,6 +141,20 @@ function stealExpressions(table: StealTable, address: string, protocol: number):
     ...(table.withFib ? [addressType(), equals(Uint8Array.of(nl.RTN_LOCAL, 0, 0, 0))] : []),
     expression("notrack"),
   ];
+}
+
+function towardsLoopback(): Uint8Array[] {
+  // In the machine's byte order; no namespace has another number for it.
+  return [meta(nl.NFT_META_OIF), equals(Uint8Array.of(LOOPBACK_INDEX, 0, 0, 0))];
+}
+
+/** Puts what is known of the packet into the register. */
+function meta(key: number): Uint8Array {
+  return expression(
+    "meta",
+    attributeBe32(nl.NFTA_META_KEY, key),
+    attributeBe32(nl.NFTA_META_DREG, nl.NFT_REG_1),
+  );
 }
 
 /** Puts bytes of a header into the register. */

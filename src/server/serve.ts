@@ -1,7 +1,7 @@
 /** The life of a data-plane worker: open, serve, finish what is in flight, close. */
 
 import { Cache } from "../cache/cache.ts";
-import { isStopRequested } from "../handoff/control.ts";
+import { requestedStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import type { WorkerStart } from "../handoff/worker_start.ts";
@@ -58,7 +58,14 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   const { plane } = loop;
   events.onReady(loop.open());
   let warmUp = WarmUp.create(kernel, start.hashSeed);
-  while (!isStopRequested(control)) {
+  let isLeaving = false;
+  for (;;) {
+    const stage = requestedStage(control);
+    if (stage === STAGE_STOP) break;
+    if (stage === STAGE_LEAVE && !isLeaving) {
+      isLeaving = true;
+      endIdle(loop);
+    }
     loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
     if (plane.ring.shouldCall()) events.onRecords();
     if (warmUp !== null && !warmUp.step(WARM_UP_STEP_MS)) {
@@ -74,16 +81,22 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
 }
 
 /**
+ * Ends connections by TCP as soon as they wait for nothing: with an address that is not ours any
+ * more, what is sent on them goes to somebody who does not know them.
+ */
+function endIdle(loop: Loop): void {
+  // What has come in by now is answered.
+  loop.turn(0);
+  finishAllTcp(loop.plane);
+}
+
+/**
  * Answers what has been sent to us already: what waits in the sockets, and what waits for an
  * upstream. Whoever asks for the stop sees to it that nothing new comes.
- *
- * Connections by TCP end when they wait for nothing: with an address that is not ours any more,
- * what is sent on them goes to somebody who does not know them.
  */
 function finishUp(loop: Loop, deadlineMs: number): void {
   const { plane } = loop;
-  loop.turn(0);
-  finishAllTcp(plane);
+  endIdle(loop);
   while (plane.kernel.monotonicMs() < deadlineMs) {
     const isWaiting = plane.pending.usedCount > 0;
     const ready = loop.turn(isWaiting ? SLEEP_MS_MAX : 0);

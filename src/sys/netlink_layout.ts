@@ -126,6 +126,7 @@ export const NFT_REG_VERDICT = 0;
 export const NFT_REG_1 = 1;
 export const NFTA_META_DREG = 1;
 export const NFTA_META_KEY = 2;
+export const NFT_META_OIF = 5;
 export const NFT_META_L4PROTO = 16;
 export const NFTA_CMP_SREG = 1;
 export const NFTA_CMP_OP = 2;

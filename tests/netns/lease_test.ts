@@ -75,7 +75,7 @@ function expectedRuleset(family: string, address: string): string {
 
 	chain output {
 		type filter hook output priority raw; policy accept;
-		jump steal ${comment}
+		oif "lo" jump steal ${comment}
 	}
 }
 `;

@@ -55,6 +55,7 @@ async function stop(context: TestContext, nodens: ReturnType<typeof startUsual>)
   const fromMs = monotonicMs();
   const code = await nodens.stop();
   context.diagnostic(`stopped after ${(monotonicMs() - fromMs).toFixed(0)} ms`);
+  context.diagnostic(nodens.stdout());
   assert.equal(code, 0, nodens.stderr());
 }
 
