@@ -28,6 +28,11 @@ const PROTOCOLS: readonly Protocol[] = ["udp", "tcp"];
 
 /** What binds a rule to the time in which the address is ours: without the address it is inert. */
 const WHILE_LOCAL = ["-m", "addrtype", "--dst-type", "LOCAL"];
+/**
+ * And in OUTPUT to packets that are on their way to us. An IPv6 socket that has asked before keeps
+ * its old route for a moment (held_addresses.ts): untracked, it would ask nobody.
+ */
+const TO_US = ["-o", "lo"];
 const WHILE_NOT_LOCAL = ["-m", "addrtype", "!", "--dst-type", "LOCAL"];
 /** The same for an address that stays when we are gone. */
 const WHILE_A_SOCKET_LISTENS = ["-m", "socket", "--nowildcard"];
@@ -65,11 +70,12 @@ function queryRules({ lease, port }: DesiredRulesInput, address: string): Rule[]
   );
   // xt_socket looks at packets that arrive; those of the node's own processes do not.
   if (lease === "socket") return ofPods;
-  const ofNode = PROTOCOLS.map((protocol) =>
-    rule(address, ["raw", "OUTPUT", SKIP_CONNTRACK], [...match(protocol), "-j", "NOTRACK"], {
+  const ofNode = PROTOCOLS.map((protocol) => {
+    const words = [...TO_US, ...match(protocol), "-j", "NOTRACK"];
+    return rule(address, ["raw", "OUTPUT", SKIP_CONNTRACK], words, {
       reason: `${name(protocol)} queries of the node and of hostNetwork pods come to us`,
-    }),
-  );
+    });
+  });
   return [...ofPods, ...ofNode];
 }
 

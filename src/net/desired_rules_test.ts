@@ -33,7 +33,10 @@ const ALWAYS = [
 
 test("desiredRules() has the rules that each lease needs", () => {
   const ofAddress = ["PREROUTING", "OUTPUT"].flatMap((chain) =>
-    ["udp", "tcp"].map((protocol) => `raw ${chain} ${query(protocol)} ${local} -j NOTRACK`),
+    ["udp", "tcp"].map((protocol) => {
+      const link = chain === "OUTPUT" ? "-o lo " : "";
+      return `raw ${chain} ${link}${query(protocol)} ${local} -j NOTRACK`;
+    }),
   );
   const ofSocket = ["udp", "tcp"].map(
     (protocol) => `raw PREROUTING ${query(protocol)} ${local} -m socket --nowildcard -j NOTRACK`,

@@ -8,8 +8,8 @@ export const NODE_CACHE_TAG = "NodeLocal DNS Cache: ";
 
 /**
  * Tells whether a rule is one of node-cache, or of its kin from before there were comments. Those
- * are known by their shape: twelve for an address, as ours are without the condition that the
- * address is local.
+ * are known by their shape: twelve for an address, as ours are without the conditions that the
+ * address is local and the packet on its way to it.
  */
 export function nodeCacheRules(input: {
   readonly addresses: readonly string[];
@@ -23,6 +23,8 @@ export function nodeCacheRules(input: {
 }
 
 function unbound(words: readonly string[]): string[] {
-  const at = words.indexOf("addrtype");
-  return at < 0 ? [...words] : words.toSpliced(at - 1, 4);
+  const type = words.indexOf("addrtype");
+  const rest = type < 0 ? [...words] : words.toSpliced(type - 1, 4);
+  const link = rest.indexOf("-o");
+  return link < 0 ? rest : rest.toSpliced(link, 2);
 }

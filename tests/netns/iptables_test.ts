@@ -100,7 +100,7 @@ function expectedRules(address: string, endpoint: string): string[] {
     const dnat = `${to} -m addrtype ! --dst-type LOCAL ${comment} -j DNAT`;
     return [
       `raw PREROUTING ${to} ${local} ${skip}`,
-      `raw OUTPUT ${to} ${local} ${skip}`,
+      `raw OUTPUT ${to.replace(" -p", " -o lo -p")} ${local} ${skip}`,
       `raw OUTPUT ${from} ${skip}`,
       `filter INPUT ${to} ${local} ${allow}`,
       `filter OUTPUT ${from} ${allow}`,
