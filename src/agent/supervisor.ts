@@ -3,9 +3,10 @@
  * has only had no CPU.
  *
  * A worker passes its loop ten times a second even when nobody asks (SLEEP_MS_MAX), so a heartbeat
- * that is old means something. What it means is read off the thread: one that has had CPU time
- * since then spins; one that is ready to run and has had none was throttled, and so were we; one
- * that sleeps or is stopped is in a system call that does not return.
+ * that is old means something. What it means is read off the thread: one that has had much CPU
+ * since then spins, however long that took on a busy machine; one that is ready to run and has had
+ * little was throttled, and so were we; one that sleeps or is stopped, and uses no CPU at all, is
+ * in a system call that does not return.
  */
 
 import type { ThreadTimes } from "../sys/thread_times.ts";
@@ -14,11 +15,14 @@ import type { ThreadTimes } from "../sys/thread_times.ts";
 export const SUPERVISE_MS = 400;
 /** A heartbeat of this age is a miss. */
 const MISS_MS = 300;
-/** Misses in a row before anything is thought of it. */
+/** Misses in a row, without a pass in between, before anything is thought of it. */
 const MISSES_MAX = 3;
-/** No turn of the loop takes so much CPU. */
-const SPIN_CPU_MS = 300;
-/** When we ourselves were this late, nobody had CPU, and nothing can be told. */
+/**
+ * No turn of the loop takes so much CPU, on top of what it had until the first miss. On a busy
+ * machine, where a thread gets a tenth of a core, this is what it takes longest to see.
+ */
+const SPIN_CPU_MS = 200;
+/** When we ourselves were this late, nobody had CPU, and a thread that had none is no wonder. */
 const LATE_MS = 250;
 
 export type Verdict =
@@ -30,11 +34,16 @@ export type Verdict =
   /** In a system call: can only be ended with the process. */
   | "stuck";
 
-/** What is remembered of a worker between two looks. */
+/** What is remembered of a worker since its first miss. */
 interface Missed {
+  /** Of another pass nothing of this is true. */
+  readonly heartbeatMs: number;
   count: number;
-  /** CPU time of its thread at the first miss. */
-  readonly cpuMs: number;
+  /** Looks in a row at which it neither ran nor had run since the look before. */
+  idleCount: number;
+  /** CPU time of its thread at the first miss, and at the last one. */
+  readonly firstCpuMs: number;
+  lastCpuMs: number;
 }
 
 export interface Watched {
@@ -56,8 +65,7 @@ export class Supervisor {
   look(nowMs: number, workers: readonly Watched[]): Map<number, Verdict> {
     const isLate = nowMs - this.#lastLookMs > SUPERVISE_MS + LATE_MS;
     this.#lastLookMs = nowMs;
-    if (isLate) this.#missed.clear();
-    return new Map(workers.map((worker) => [worker.number, this.#judge(nowMs, worker)]));
+    return new Map(workers.map((one) => [one.number, this.#judge(one, { nowMs, isLate })]));
   }
 
   /** The worker has been replaced: what was seen of the other one is void. */
@@ -65,18 +73,34 @@ export class Supervisor {
     this.#missed.delete(number);
   }
 
-  #judge(nowMs: number, { number, threadId, heartbeatMs }: Watched): Verdict {
+  #judge(
+    { number, threadId, heartbeatMs }: Watched,
+    { nowMs, isLate }: { readonly nowMs: number; readonly isLate: boolean },
+  ): Verdict {
     if (nowMs - heartbeatMs < MISS_MS) {
       this.#missed.delete(number);
       return "fine";
     }
     const times = this.#readTimes(threadId);
     if (times === null) return "stuck";
-    const missed = this.#missed.get(number) ?? { count: 0, cpuMs: times.cpuMs };
+    const { state, cpuMs } = times;
+    const missed = this.#missedOf(number, heartbeatMs, cpuMs);
+    const isIdle = state !== "R" && cpuMs === missed.lastCpuMs && !isLate;
     missed.count += 1;
-    this.#missed.set(number, missed);
+    missed.idleCount = isIdle ? missed.idleCount + 1 : 0;
+    missed.lastCpuMs = cpuMs;
     if (missed.count < MISSES_MAX) return "late";
-    if (times.cpuMs - missed.cpuMs >= SPIN_CPU_MS) return "spinning";
-    return times.state === "R" ? "late" : "stuck";
+    if (cpuMs - missed.firstCpuMs >= SPIN_CPU_MS) return "spinning";
+    return missed.idleCount >= MISSES_MAX ? "stuck" : "late";
+  }
+
+  /** What is known of its misses; a slow one, that has come round in between, has none yet. */
+  #missedOf(number: number, heartbeatMs: number, cpuMs: number): Missed {
+    const known = this.#missed.get(number);
+    if (known?.heartbeatMs === heartbeatMs) return known;
+    const counts = { count: 0, idleCount: 0 };
+    const missed = { ...counts, heartbeatMs, firstCpuMs: cpuMs, lastCpuMs: cpuMs };
+    this.#missed.set(number, missed);
+    return missed;
   }
 }

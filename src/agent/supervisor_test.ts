@@ -40,7 +40,7 @@ test("look() finds a worker stuck when it sleeps, waits or is stopped", () => {
     check([
       { ageMs: 400, state, cpuMs: 1000, expected: "late" },
       { ageMs: 800, state, cpuMs: 1000, expected: "late" },
-      { ageMs: 1200, state, cpuMs: 1010, expected: "stuck" },
+      { ageMs: 1200, state, cpuMs: 1000, expected: "stuck" },
     ]);
   }
   check([{ ageMs: 400, state: "gone", expected: "stuck" }]);
@@ -53,13 +53,43 @@ test("look() leaves a worker alone that would run and gets no CPU", () => {
   check(throttled);
 });
 
-test("look() begins anew when the worker comes round, and when we were late ourselves", () => {
+test("look() leaves a worker alone that is slow, and comes round between two looks", () => {
+  // Each of these passes is another one: the heartbeat is old, but not the same.
+  check(
+    Array.from({ length: 7 }, () => ({ ageMs: 350, cpuMs: 1000, state: "S", expected: "late" })),
+  );
+  check([1, 2, 3, 4].map((miss) => ({ ageMs: 390, cpuMs: miss * 400, expected: "late" })));
+});
+
+test("look() finds a worker spinning on a busy machine, where we are late ourselves", () => {
+  check([
+    { ageMs: 700, cpuMs: 0, afterMs: 700, expected: "late" },
+    { ageMs: 1400, cpuMs: 150, afterMs: 700, expected: "late" },
+    { ageMs: 2100, cpuMs: 300, afterMs: 700, expected: "spinning" },
+  ]);
+});
+
+test("look() finds nobody stuck who has had CPU, or while we were late ourselves", () => {
+  const stopped = { state: "T", cpuMs: 1000, expected: "late" } as const;
+  check([
+    { ...stopped, ageMs: 400 },
+    { ...stopped, ageMs: 800 },
+    { ...stopped, ageMs: 1200, cpuMs: 1020 },
+    { ...stopped, ageMs: 1600, cpuMs: 1020 },
+    { ...stopped, ageMs: 2600, cpuMs: 1020, afterMs: 1000 },
+    { ...stopped, ageMs: 3000, cpuMs: 1020 },
+    { ...stopped, ageMs: 3400, cpuMs: 1020 },
+    { ...stopped, ageMs: 3800, cpuMs: 1020, expected: "stuck" },
+  ]);
+});
+
+test("look() begins anew when the worker comes round", () => {
   check([
     { ageMs: 400, cpuMs: 0, expected: "late" },
     { ageMs: 800, cpuMs: 400, expected: "late" },
     { ageMs: 50, cpuMs: 800, expected: "fine" },
     { ageMs: 400, cpuMs: 1200, expected: "late" },
     { ageMs: 800, cpuMs: 1600, expected: "late" },
-    { ageMs: 1800, cpuMs: 2600, afterMs: 1000, expected: "late" },
+    { ageMs: 1200, cpuMs: 2000, expected: "spinning" },
   ]);
 });
