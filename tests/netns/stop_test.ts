@@ -24,7 +24,7 @@ const IDLE_LOAD = {
   targets: SERVICE_ADDRESSES,
   udpClients: 0,
   tcpClients: 8,
-  intervalMs: 1_000,
+  intervalMs: 250,
   missShare: 0,
   probeIntervalMs: 0,
 };
@@ -103,7 +103,7 @@ test("connections by TCP on which nothing is under way are ended in time", async
   await lab.untilIntercepting(nodens, ADDRESSES);
   const loads = [await lab.load("pod", IDLE_LOAD), await lab.load("node", IDLE_LOAD)];
   await stop(context, nodens);
-  await delay(IDLE_LOAD.intervalMs);
+  await delay(2 * IDLE_LOAD.intervalMs);
   const seen = new Seen(await Promise.all(loads.map((load) => load.stop())));
   const figures = new Figures(context, "SIGTERM, idle connections");
   figures.atLeast("connections", seen.tcp.clients, 32);
