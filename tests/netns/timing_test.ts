@@ -1,4 +1,7 @@
-/** How long it takes to change the node for four addresses in two families, and to change it back. */
+/**
+ * How long it takes to change the node for four addresses in two families, and to change it back: a
+ * figure for `npm run figures`, and no assertion, for it is the machine's as much as ours.
+ */
 
 import { join } from "node:path";
 import process from "node:process";
@@ -20,6 +23,5 @@ for (const backend of ["nft", "legacy"] as const) {
     figures.atMost("install, rules and lease", times.install, MS_MAX, "ms");
     figures.atMost("teardown, lease", times.dropLease, MS_MAX, "ms");
     figures.atMost("teardown, rules", times.removeRules, MS_MAX, "ms");
-    figures.assertMet();
   });
 }
