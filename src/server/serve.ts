@@ -68,8 +68,8 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
     }
     const ready = loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
     if (plane.ring.shouldCall()) events.onRecords();
-    // Only when nobody waits: a step after every turn would let queries come faster than they go, on
-    // a machine that is busy, and traffic makes code hot as well.
+    // Only when nobody waits: a step after every turn would let queries come faster than they go,
+    // on a machine that is busy, and traffic makes code hot as well.
     if (warmUp !== null && ready === 0 && !warmUp.step(WARM_UP_STEP_MS)) {
       warmUp = null;
       // What compilers leave behind; some 10 MB.
