@@ -58,8 +58,10 @@ function sharedSettings(): BuildOptions {
     // Puts the value of every `export const X = 12` where it is used, over file borders as well:
     // a bundle's top-level constants are variables to V8, which must load and check them.
     minifySyntax: true,
-    // Lines and names stay as they are, so that a stack trace says where.
-    minifyWhitespace: false,
+    // The source stays in memory: without its indentation an idle process is 3 MB smaller. Names
+    // stay, and lines are short, so that a stack trace says where.
+    minifyWhitespace: true,
+    lineLimit: 100,
     minifyIdentifiers: false,
     define: { NODENS_COMMIT: JSON.stringify(commit()) },
   };

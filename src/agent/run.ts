@@ -17,7 +17,7 @@ import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { Supervision } from "./supervision.ts";
-import { createTakeOver } from "./take_over.ts";
+import type { TakeOver, TakeOverOptions } from "./take_over.ts";
 
 const EXIT_STOPPED = 0;
 const EXIT_FAILED = 1;
@@ -40,8 +40,7 @@ export const runAgent: RunAgent = async (options) => {
   for (const warning of warnings) logger.warn("{text}", { text: formatProblem(warning) });
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = compilePlan(config, 1);
-  const takeOver =
-    ownAddresses.length === 0 ? null : await createTakeOver({ options, plan: compiled, instance });
+  const takeOver = await loadTakeOver({ options, plan: compiled, instance });
   const plan = takeOver?.plan ?? compiled;
   const dataPlane = new DataPlane({
     plan,
@@ -76,6 +75,13 @@ export const runAgent: RunAgent = async (options) => {
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };
+
+/** Loaded only where there is something to take over: it brings HTTP and much else along. */
+async function loadTakeOver(given: TakeOverOptions): Promise<TakeOver | null> {
+  if (given.options.nodeCache.localIps.length === 0) return null;
+  const { createTakeOver } = await import("./take_over.ts");
+  return await createTakeOver(given);
+}
 
 /** Addresses away, answers out, rules away: in this order nobody notices. */
 async function end(dataPlane: DataPlane, interception: Interception | null): Promise<void> {

@@ -66,9 +66,11 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
       isLeaving = true;
       endIdle(loop);
     }
-    loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
+    const ready = loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
     if (plane.ring.shouldCall()) events.onRecords();
-    if (warmUp !== null && !warmUp.step(WARM_UP_STEP_MS)) {
+    // Only when nobody waits: a step after every turn would let queries come faster than they go,
+    // on a machine that is busy, and traffic makes code hot as well.
+    if (warmUp !== null && ready === 0 && !warmUp.step(WARM_UP_STEP_MS)) {
       warmUp = null;
       // What compilers leave behind; some 10 MB.
       collectGarbage();

@@ -1,4 +1,4 @@
-/** What glibc's resolver sees: A and AAAA from one socket, which is what connection tracking loses. */
+/** What glibc's resolver sees, which sends A and AAAA from one socket. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -7,14 +7,13 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { corefileFor, type Lab, type LabNodens, type StartOptions } from "./lab.ts";
 import { type ClientFigures, describeLoad, type Load, type LoadReport, total } from "./load.ts";
+import type { Place } from "./namespaces.ts";
 import { CLUSTER_IP, KUBE_DNS_ENDPOINTS, NODE_LOCAL, UPSTREAM_IP } from "./places.ts";
 
 export const SERVICE_ADDRESSES: readonly string[] = [CLUSTER_IP[4], CLUSTER_IP[6]];
 /** No Service has them: without nodens only rules of ours lead anywhere. */
 export const LOCAL_ADDRESSES: readonly string[] = [NODE_LOCAL[4], NODE_LOCAL[6]];
 export const ADDRESSES: readonly string[] = [...SERVICE_ADDRESSES, ...LOCAL_ADDRESSES];
-/** Those that can be had on this machine, or in these tests. */
-export const LEASES: readonly string[] = (process.env.LEASES ?? "tun").split(",");
 
 const FALLBACK = `${KUBE_DNS_ENDPOINTS[0]![4]},[${KUBE_DNS_ENDPOINTS[0]![6]}]:53`;
 const UDP_CLIENTS = 6;
@@ -44,13 +43,19 @@ export function startUsual(lab: Lab, options: UsualOptions = {}): LabNodens {
 export class BusyNode {
   readonly #loads: readonly Load[];
 
-  static async start(lab: Lab, targets: readonly string[]): Promise<BusyNode> {
+  static async start(
+    lab: Lab,
+    targets: readonly string[],
+    places: readonly Place[] = ["pod", "node"],
+  ): Promise<BusyNode> {
     const perTarget = UDP_CLIENTS + TCP_CLIENTS;
     const settings = {
       ...{ targets, udpClients: UDP_CLIENTS, tcpClients: TCP_CLIENTS, timeoutMs: TIMEOUT_MS },
       intervalMs: (perTarget * targets.length) / QUERIES_PER_MS,
     };
-    return new BusyNode([await lab.load("pod", settings), await lab.load("node", settings)]);
+    const loads: Load[] = [];
+    for (const place of places) loads.push(await lab.load(place, settings));
+    return new BusyNode(loads);
   }
 
   constructor(loads: readonly Load[]) {
