@@ -13,13 +13,10 @@ import { EVERYTHING, Iptables } from "../../src/net/iptables.ts";
 import type { BackendName } from "../../src/net/iptables_backend.ts";
 import { type Endpoint, type Family, LEASE_KINDS, type LeaseKind } from "../../src/net/settings.ts";
 import { cleanUp } from "../support/clean_up.ts";
-import { Figures } from "./support/figures.ts";
 import { NetworkNamespace } from "./support/network_namespace.ts";
 
 const BACKENDS: readonly BackendName[] = ["nft", "legacy"];
 const ADDRESSES = ["192.0.2.10", "198.51.100.10", "2001:db8::a", "2001:db8::b"];
-const SETUP_MS_MAX = 60;
-const ROUNDS = 5;
 const NOTHING = { add: [], remove: [] };
 
 // Legacy has one lock for all namespaces; a test must not wait for that of another.
@@ -190,26 +187,6 @@ for (const backend of BACKENDS) {
     assert.equal(all.filter(isOurs).length, 0);
     assert.equal(all.filter((rule) => rule.includes("mine")).length, 2);
   });
-
-  // A figure for `npm run figures`, and no assertion: it is the machine's as much as ours.
-  test(`${backend}: reconcile() installs and removes four addresses`, async (t) => {
-    const node = await Node.start(t, backend);
-    const desired = rulesFor("tun").filter(({ table }) => table !== "nat");
-    const installs: number[] = [];
-    const removals: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const iptables = new Iptables({ machine: node.namespace });
-      const startMs = performance.now();
-      const { add } = await iptables.reconcile(desired);
-      installs.push(performance.now() - startMs);
-      const { remove } = await iptables.reconcile([]);
-      removals.push(performance.now() - startMs - installs.at(-1)!);
-      assert.deepEqual([add.length, remove.length], [desired.length, desired.length]);
-    }
-    const figures = new Figures(t, `rules of 4 addresses in 2 families, iptables-${backend}`);
-    figures.atMost("installed, median of five", median(installs), SETUP_MS_MAX, "ms");
-    figures.atMost("removed, median of five", median(removals), SETUP_MS_MAX, "ms");
-  });
 }
 
 test("legacy: reconcile() waits for the lock of others, says so, and works afterwards", async (t) => {
@@ -238,7 +215,3 @@ test("legacy: reconcile() waits for the lock of others, says so, and works after
   await iptables.reconcile(desired);
   assert.equal((await iptables.observe(EVERYTHING)).length, desired.length);
 });
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}

@@ -39,7 +39,7 @@ test("SIGKILL with lease socket, which is for pods only", async (context) => {
     onlyPod,
   );
   const figures = new Figures(context, "SIGKILL, lease socket, nft");
-  noteFailOver(figures, outage, { rateMin: 500 });
+  noteFailOver(figures, outage, { rateMin: 750 });
   figures.assertMet(outage.text);
 });
 

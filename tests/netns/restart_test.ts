@@ -40,9 +40,7 @@ test("start after SIGKILL, with rules left over", async (context) => {
     previous = startUsual(lab);
     times.push(await untilTaken(lab, previous));
   }
-  // For the table, and no assertion: a start is as fast as the machine lets it be.
-  const table = new Figures(context, "start after SIGKILL, rules left over");
-  table.atMost("to intercepting, best of three", Math.min(...times), INTERCEPTING_MS_MAX, "ms");
+  figures.atMost("to intercepting, best of three", Math.min(...times), INTERCEPTING_MS_MAX, "ms");
   assert.deepEqual((await ourRules(lab)).sort(), rules, "none is missing, none is double");
   await previous.stop("SIGKILL");
 

@@ -86,8 +86,8 @@ const LOAD = {
   timeoutMs: 1_000,
   probeIntervalMs: 20,
 };
-/** What is left of that on a machine that is busy otherwise, as one that runs other tests. */
-const RATE_MIN = 1_000;
+/** With less than that on a machine that is busy otherwise, nothing would be shown. */
+const RATE_MIN = 1_500;
 const BEFORE_MS = 500;
 const SETTLED_MS = 500;
 const DURATION_MS = 300;
