@@ -7,7 +7,6 @@
 
 export const EPERM = 1;
 export const ENOENT = 2;
-export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
 export const ENXIO = 6;
@@ -45,7 +44,6 @@ export const EINPROGRESS = 115;
 const NAMES = new Map<number, readonly [name: string, meaning: string]>([
   [EPERM, ["EPERM", "operation not permitted"]],
   [ENOENT, ["ENOENT", "no such file"]],
-  [ESRCH, ["ESRCH", "no such entry"]],
   [EINTR, ["EINTR", "interrupted"]],
   [EIO, ["EIO", "input/output error"]],
   [ENXIO, ["ENXIO", "no such device or address"]],
