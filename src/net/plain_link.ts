@@ -69,7 +69,9 @@ export class PlainLink {
     const link = this.#hasTouched ? this.#rtnetlink.findLink(this.#name) : null;
     this.#hasTouched = false;
     if (link === null || link.kind === "tun") return;
+    // The addresses by themselves first: they are gone at once, and a link takes some 40 ms, in
+    // the course of which clients that come anew would still find us, and lose what they ask.
+    this.#held.remove(link.index);
     if (isDisposable(link, this.#rtnetlink)) this.#rtnetlink.deleteLink(link.index);
-    else this.#held.remove(link.index);
   }
 }
