@@ -24,6 +24,8 @@ export const UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 export const PENDING_MAX = 8192;
 /** Clients that wait for those. */
 export const WAITERS_MAX = 16_384;
+/** Questions that plugins before the cache have asked on behalf of clients. */
+export const EXCHANGE_QUESTIONS_MAX = 2048;
 /** Tries of one question, whatever the upstream and transport. */
 export const ATTEMPTS_MAX = 4;
 /** First try is given up, and the next one made, after this at the earliest and at the latest. */

@@ -50,6 +50,7 @@ function compileView(server: ServerConfig): { plan: ViewPlan; addresses: readonl
     zones: [...new Set(server.serves.map((served) => served.zone))],
     cache: null,
     forwards: [],
+    plugins: [],
     errors: false,
     log: [],
     addresses: [],

@@ -64,6 +64,7 @@ test("compilePlan() makes a view of every block, whatever the order of its direc
     zones: ["c."],
     cache: null,
     forwards: [],
+    plugins: [],
     errors: false,
     log: [],
   });

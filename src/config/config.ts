@@ -4,7 +4,7 @@
  */
 
 import * as z from "zod/mini";
-import { PLUGINS } from "../plugins/registry.ts";
+import { PLUGINS, type PluginName } from "../plugins/registry.ts";
 import { place, wholeNumber, zone } from "../plugins/values.ts";
 
 const serverAddress = z.object({
@@ -20,13 +20,7 @@ const serverConfig = z.object({
   /** Zones and ports of all keys, each once. */
   serves: z.array(serverAddress).check(z.minLength(1)),
   /** Settings of the plugins that the block uses. */
-  plugins: z.object({
-    bind: z.optional(PLUGINS.bind.schema),
-    errors: z.optional(PLUGINS.errors.schema),
-    log: z.optional(PLUGINS.log.schema),
-    cache: z.optional(PLUGINS.cache.schema),
-    forward: z.optional(PLUGINS.forward.schema),
-  }),
+  plugins: z.object(pluginSchemas()),
 });
 
 export const configSchema = z.object({
@@ -34,6 +28,17 @@ export const configSchema = z.object({
   file: z.string(),
   servers: z.array(serverConfig).check(z.minLength(1)),
 });
+
+/** The settings of every plugin, each optional. */
+type PluginSchemas = {
+  [Name in PluginName]: z.ZodMiniOptional<(typeof PLUGINS)[Name]["schema"]>;
+};
+
+function pluginSchemas(): PluginSchemas {
+  const entries = Object.entries(PLUGINS).map(([name, { schema }]) => [name, z.optional(schema)]);
+  // The registry pairs each name with its schema.
+  return Object.fromEntries(entries) as PluginSchemas;
+}
 
 export type Config = z.infer<typeof configSchema>;
 export type ServerConfig = Config["servers"][number];

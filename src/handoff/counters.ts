@@ -23,6 +23,8 @@ export const COUNTER_NAMES = [
   "shedPending",
   "shedWaiters",
   "shedConcurrent",
+  "shedExchanges",
+  "panics",
   "upstreamQueries",
   "upstreamReplies",
   "upstreamStrangers",

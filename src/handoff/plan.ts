@@ -45,8 +45,18 @@ export interface ViewPlan {
    * used.
    */
   readonly forwards: readonly ForwardPlan[];
+  /** Plugins that answer or change queries, in their order of execution. */
+  readonly plugins: readonly PluginPlan[];
   readonly errors: boolean;
   readonly log: readonly LogPlan[];
+}
+
+/** A plugin of a server block that is code of its own in the data plane, see plugins/stages.ts. */
+export interface PluginPlan {
+  /** The directive. */
+  readonly plugin: string;
+  /** What the plugin's folder says; plain values. */
+  readonly settings: unknown;
 }
 
 export interface CachePlan {

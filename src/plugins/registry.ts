@@ -1,17 +1,21 @@
 /** Every plugin of this version. A new plugin is a folder and its line here. */
 
+import { anySetup } from "./any/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { logSetup } from "./log/setup.ts";
+import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
+  any: anySetup,
   bind: bindSetup,
   errors: errorsSetup,
   log: logSetup,
   cache: cacheSetup,
   forward: forwardSetup,
+  whoami: whoamiSetup,
 } as const;
 
 export type PluginName = keyof typeof PLUGINS;

@@ -36,6 +36,7 @@ export function readSetup<Settings>(
     zones: [...zones],
     cache: null,
     forwards: [],
+    plugins: [],
     errors: false,
     log: [],
     addresses: [],

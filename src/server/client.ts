@@ -3,9 +3,11 @@
 
 export const TRANSPORT_UDP = 0;
 export const TRANSPORT_TCP = 1;
+/** A plugin asks on behalf of a client, see exchanges.ts; `connection` is the question. */
+export const TRANSPORT_EXCHANGE = 2;
 
 export class Client {
-  /** TRANSPORT_UDP or TRANSPORT_TCP. */
+  /** TRANSPORT_UDP, TRANSPORT_TCP or TRANSPORT_EXCHANGE. */
   transport = TRANSPORT_UDP;
   /** Index of the listener that the query came in by. */
   listener = 0;

@@ -10,6 +10,7 @@ import {
 } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { NO_ROUTE } from "../upstream/route.ts";
 import { writeAnswer } from "../wire/answer.ts";
 import {
   FLAG_QR,
@@ -23,7 +24,7 @@ import {
   RCODE_SERVFAIL,
 } from "../wire/constants.ts";
 import { endAttempt } from "./attempts.ts";
-import { TRANSPORT_UDP } from "./client.ts";
+import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
@@ -46,7 +47,9 @@ export function finishAnswered(plane: Plane, slot: number): void {
   }
   const first = slot * ATTEMPTS_MAX;
   for (let number = 0; number < ATTEMPTS_MAX; number++) endAttempt(plane, first + number);
-  plane.routes[pending.routes[slot]!]!.inFlightCount -= 1;
+  // What plugins have answered took no route.
+  const route = pending.routes[slot]!;
+  if (route !== NO_ROUTE) plane.routes[route]!.inFlightCount -= 1;
   pending.close(slot);
 }
 
@@ -108,7 +111,8 @@ export function storeScratch(plane: Plane, slot: number): void {
   if (scratch.decision.kind !== KIND_DEAD) plane.cache.store(scratch.words, 0, plane.nowSec);
 }
 
-function answerWaiter(plane: Plane, view: View, waiter: number): void {
+/** Gives `waiter` the image in the scratch memory. It is still a waiter afterwards. */
+export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   const { query, client, answers } = plane;
   plane.waiters.load(waiter, query, client);
   if (client.transport === TRANSPORT_UDP) {
@@ -117,12 +121,21 @@ function answerWaiter(plane: Plane, view: View, waiter: number): void {
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     logWaiter(plane, view, waiter, target, length);
+  } else if (client.transport === TRANSPORT_EXCHANGE) {
+    deliverToPlugin(plane, client.connection);
   } else {
     const target = plane.tcpClients.scratchOffset;
     const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
     logWaiter(plane, view, waiter, target, length);
     deliverTcp(plane, client.connection, client.generation, target, length);
   }
+}
+
+/** Cold: plugins get the message in a copy of its own. */
+function deliverToPlugin(plane: Plane, question: number): void {
+  const target = plane.tcpClients.scratchOffset;
+  const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
+  plane.exchanges.deliver(question, plane.bytes.slice(target, target + length));
 }
 
 function logWaiter(plane: Plane, view: View, waiter: number, target: number, length: number): void {

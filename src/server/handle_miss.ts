@@ -7,10 +7,13 @@
 import { COUNTER } from "../handoff/counters.ts";
 import { REASON_NO_ROUTE } from "../handoff/records.ts";
 import { NO_SLOT } from "../std/slot_pool.ts";
+import { NO_ROUTE } from "../upstream/route.ts";
 import { writeError } from "../wire/answer.ts";
 import { RCODE_REFUSED, RCODE_SERVFAIL } from "../wire/constants.ts";
+import { answerBehind } from "./answer_behind.ts";
 import { ANSWER_LATER } from "./answer_codes.ts";
 import { ask } from "./ask.ts";
+import { finishWithReply } from "./handle_reply.ts";
 import { logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
@@ -56,6 +59,9 @@ function startQuestion(
   limitBytes: number,
 ): number {
   const { pending, waiters, query } = plane;
+  if (view.back !== null && answerBehind(plane, view.back)) {
+    return finishOwn(plane, view, variant, cached, target, limitBytes);
+  }
   const route = view.routeFor(query);
   if (route === null) {
     logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
@@ -79,6 +85,33 @@ function startQuestion(
   pending.lastWaiters[slot] = waiter;
   route.inFlightCount += 1;
   ask(plane, slot);
+  return ANSWER_LATER;
+}
+
+/** Our own answer, in `plane.reply`, goes the way of an upstream's: it is stored and handed out. */
+function finishOwn(
+  plane: Plane,
+  view: View,
+  variant: number,
+  cached: boolean,
+  target: number,
+  limitBytes: number,
+): number {
+  const { pending, waiters, query } = plane;
+  const waiter = waiters.add(query, plane.client, plane.nowMs);
+  if (waiter === NO_WAITER) {
+    return refuse(plane, COUNTER.shedWaiters, RCODE_SERVFAIL, target, limitBytes);
+  }
+  const slot = pending.open(query, view.id, variant, plane.nowMs);
+  if (slot === NO_SLOT) {
+    waiters.release(waiter);
+    return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
+  }
+  pending.routes[slot] = NO_ROUTE;
+  pending.cached[slot] = cached ? 1 : 0;
+  pending.firstWaiters[slot] = waiter;
+  pending.lastWaiters[slot] = waiter;
+  finishWithReply(plane, slot);
   return ANSWER_LATER;
 }
 

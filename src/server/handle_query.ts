@@ -20,6 +20,7 @@ import {
   RCODE_FORMERR,
   RCODE_NOTIMP,
   RCODE_REFUSED,
+  RCODE_SERVFAIL,
   TYPE_AXFR,
   TYPE_IXFR,
 } from "../wire/constants.ts";
@@ -33,12 +34,14 @@ import {
   type Query,
   readQuery,
 } from "../wire/query.ts";
-import { NO_ANSWER } from "./answer_codes.ts";
-import { TRANSPORT_UDP } from "./client.ts";
+import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
+import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAnswer } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
+import { startExchange } from "./run_exchange.ts";
+import type { View } from "./view.ts";
 import { NO_VIEW, type ZoneRouter } from "./zone_router.ts";
 
 /**
@@ -91,14 +94,27 @@ export function answerQuery(
     return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
   }
   const view = plane.views[viewId]!;
-  const variant = variantOf(query);
+  if (view.front?.wants(plane)) {
+    const begun = startExchange(plane, view, answerFromView);
+    if (begun === ANSWER_LATER) return ANSWER_LATER;
+    plane.counters[COUNTER.shedWaiters]! += 1;
+    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
+  }
+  return answerFromView(plane, view, target, limitBytes);
+}
+
+/** Answers `plane.query` from the cache of `view`, or from what is behind it. */
+function answerFromView(plane: Plane, view: View, target: number, limitBytes: number): number {
+  const variant = variantOf(plane.query);
   const { policy } = view;
-  const cached = policy !== null && view.caches(query);
+  const cached = policy !== null && view.caches(plane.query);
   if (cached) {
-    const answered = answerFromCache(plane, viewId, variant, policy.keepTtl, target, limitBytes);
+    const answered = answerFromCache(plane, view.id, variant, policy.keepTtl, target, limitBytes);
     if (answered !== NO_ANSWER) {
       plane.counters[COUNTER.hits]! += 1;
-      if (view.logClasses !== 0) logAnswer(plane, view, target, answered, plane.nowMs);
+      if (view.logClasses !== 0 && plane.client.transport !== TRANSPORT_EXCHANGE) {
+        logAnswer(plane, view, target, answered, plane.nowMs);
+      }
       return answered;
     }
   }

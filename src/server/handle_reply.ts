@@ -89,8 +89,10 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
   finishWithReply(plane, slot);
 }
 
-/** Cleans, stores and hands out the reply that `plane.reply` describes. */
-function finishWithReply(plane: Plane, slot: number): void {
+/**
+ * Cleans, stores and hands out the reply that `plane.reply` describes: an upstream's, or our own.
+ */
+export function finishWithReply(plane: Plane, slot: number): void {
   const { reply, scratch } = plane;
   const length = writeCleanReply(
     plane.bytes,

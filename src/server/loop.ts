@@ -41,6 +41,7 @@ import {
   TAG_TCP_LISTENER,
   TAG_UDP_CHANNEL,
 } from "./plane.ts";
+import { runExchanges } from "./run_exchange.ts";
 
 const EVENTS_PER_TURN = 128;
 const SWEEP_MS = 1000;
@@ -107,6 +108,7 @@ export class Loop {
       if (this.#isReady(0)) this.#dispatchEvents();
     }
     this.#expireTimers();
+    if (plane.exchanges.hasAnswered) runExchanges(plane);
     if (plane.nowMs >= this.#nextDutyMs) this.#doDuties();
     this.#flush();
     return ready;

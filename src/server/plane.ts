@@ -11,6 +11,7 @@ import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
 import {
   PENDING_MAX,
+  TCP_MESSAGE_BYTES_MAX,
   UDP_ANSWER_BYTES_MAX,
   UDP_BATCH,
   UPSTREAMS_MAX,
@@ -32,8 +33,10 @@ import { nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { Reply } from "../wire/reply.ts";
 import { Client } from "./client.ts";
+import { Exchanges } from "./exchanges.ts";
 import { QueryBatch } from "./query_batch.ts";
 import { ReplyScratch } from "./reply_scratch.ts";
+import { REQUEST_BYTES } from "./request.ts";
 import { TcpClients } from "./tcp_clients.ts";
 import { View } from "./view.ts";
 import { Waiters } from "./waiters.ts";
@@ -102,6 +105,7 @@ export class Plane {
   readonly udpChannels: UdpChannels;
   readonly tcpChannels: TcpChannels;
   readonly tcpClients: TcpClients;
+  readonly exchanges: Exchanges;
   readonly upstreams: readonly Upstream[];
   readonly routes: readonly Route[];
   readonly views: readonly View[];
@@ -178,6 +182,10 @@ export class Plane {
     this.listenerTcpFds = new Int32Array(listenerCount).fill(-1);
     this.lastReceivedMs = new Float64Array(listenerCount).fill(Number.NEGATIVE_INFINITY);
     this.zoneRouters = plan.listeners.map(({ zones }) => new ZoneRouter(zones));
+    this.exchanges = new Exchanges(
+      slab.carve(REQUEST_BYTES, 64),
+      slab.carve(roundUp(TCP_MESSAGE_BYTES_MAX), 64),
+    );
     this.queryScratch = slab.carve(UPSTREAM_QUERY_BYTES, 64);
     this.probeOffsets = new Int32Array(upstreams.length);
     this.probeLengths = new Int32Array(upstreams.length);
@@ -225,7 +233,7 @@ function buildViews(plan: Plan, random: RandomPool) {
       routes.push(route);
       return route;
     });
-    return new View(id, view, own);
+    return new View(id, view, own, (limit) => random.below(limit));
   });
   return { upstreams, routes, views };
 }

@@ -3,9 +3,12 @@
 
 import { CachePolicy } from "../cache/policy.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
+import type { BackPlugin } from "../plugins/back_plugin.ts";
+import { createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
+import { FrontStage } from "./front_stage.ts";
 
 export class View {
   readonly id: number;
@@ -14,15 +17,29 @@ export class View {
   readonly policy: CachePolicy | null;
   /** Log classes that any of its `log` lines asks for; 0 when it logs nothing. */
   readonly logClasses: number;
+  /** Plugins before the cache; null when there are none. */
+  readonly front: FrontStage | null;
+  /** Plugins behind the cache; null when there are none. */
+  readonly back: readonly BackPlugin[] | null;
   readonly #routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
   readonly #cachesAll: boolean;
 
-  constructor(id: number, plan: ViewPlan, routes: readonly Route[]) {
+  constructor(
+    id: number,
+    plan: ViewPlan,
+    routes: readonly Route[],
+    randomBelow: (limit: number) => number,
+  ) {
     this.id = id;
     this.plan = plan;
     this.policy = plan.cache === null ? null : new CachePolicy(plan.cache);
     this.logClasses = plan.log.reduce((classes, log) => classes | log.classes, 0);
+    const context = { zones: plan.zones, randomBelow };
+    const front = createFrontPlugins(plan.plugins, context);
+    const back = createBackPlugins(plan.plugins, context);
+    this.front = front.length === 0 ? null : new FrontStage(front);
+    this.back = back.length === 0 ? null : back;
     this.#routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));

@@ -231,6 +231,7 @@ function warmUpPlan(upstreamPort: number): Plan {
             failoverRcodes: [],
           },
         ],
+        plugins: [],
         errors: false,
         log: [],
       },

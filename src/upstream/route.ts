@@ -13,6 +13,8 @@ import type { Query } from "../wire/query.ts";
 import type { Upstream } from "./upstream.ts";
 
 export const NO_UPSTREAM = -1;
+/** In place of a route's number: the question needs none. */
+export const NO_ROUTE = -1;
 
 export class Route {
   /** Among all routes of the data plane. */

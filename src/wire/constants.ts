@@ -97,6 +97,7 @@ export const TYPE_MB = 7;
 export const TYPE_MG = 8;
 export const TYPE_MR = 9;
 export const TYPE_PTR = 12;
+export const TYPE_HINFO = 13;
 export const TYPE_MINFO = 14;
 export const TYPE_MX = 15;
 export const TYPE_TXT = 16;
@@ -135,7 +136,7 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [10, "NULL"],
   [11, "WKS"],
   [TYPE_PTR, "PTR"],
-  [13, "HINFO"],
+  [TYPE_HINFO, "HINFO"],
   [TYPE_MINFO, "MINFO"],
   [TYPE_MX, "MX"],
   [TYPE_TXT, "TXT"],

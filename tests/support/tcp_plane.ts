@@ -143,7 +143,16 @@ export class TcpPlane {
       ...{ query, client, nowMs: sim.monotonicMs(), nowSec: 0, turn: 0 },
       cache: fakeCache(hitBytes),
       zoneRouters: [{ find: () => (first("refused") ? -1 : 0) }],
-      views: [{ id: 0, policy: { keepTtl: false }, logClasses: 0, caches: () => first("hit") }],
+      views: [
+        {
+          id: 0,
+          front: null,
+          back: null,
+          policy: { keepTtl: false },
+          logClasses: 0,
+          caches: () => first("hit"),
+        },
+      ],
       pending: {
         find: () => {
           this.onMiss?.();

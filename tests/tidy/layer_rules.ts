@@ -23,8 +23,11 @@ const LEVELS: readonly (readonly string[])[] = [
  */
 const PAIRS: readonly string[] = ["config plugins", "plugins config"];
 
-/** Neither plane may load these; they meet only in handoff. */
-const NOT_IN_DATA_PLANE = ["agent", "cli", "config", "log", "metrics", "net", "status", "plugins"];
+/**
+ * Neither plane may load these; they meet only in handoff. Of a plugin, the data plane loads what
+ * answers queries and not its setup, which is below `config`.
+ */
+const NOT_IN_DATA_PLANE = ["agent", "cli", "config", "log", "metrics", "net", "status"];
 const NOT_IN_CONTROL_PLANE = ["server", "upstream"];
 
 export function layers(source: Source): string[] {
