@@ -44,7 +44,7 @@ export const runAgent: RunAgent = async (options) => {
   const plan = takeOver?.plan ?? compiled;
   const dataPlane = new DataPlane({
     plan,
-    createCache: () => cacheMemory(options, plan),
+    createCache: () => Cache.memoryFor(options.memoryBytes),
     workerCount: workerCount(options),
     hashSeed: randomBytes(4).readInt32LE(0),
     instance,
@@ -97,24 +97,6 @@ function writePidFile({ pidFile }: RunOptions): void {
 
 function workerCount(options: RunOptions): number {
   return options.workers === "auto" ? availableParallelism() : options.workers;
-}
-
-/**
- * Memory for the cache, with `success` and `denial` capacities of the server blocks; a view's
- * number is its place in the plan.
- */
-function cacheMemory({ memoryBytes }: RunOptions, plan: Plan): SharedArrayBuffer {
-  const memory = Cache.memoryFor(memoryBytes);
-  const cache = new Cache(memory, { shared: false });
-  cache.setViews(
-    plan.views.map((view, index) => ({
-      view: index,
-      successCapacity: view.cache?.success.capacity ?? 0,
-      denialCapacity: view.cache?.denial.capacity ?? 0,
-    })),
-    0,
-  );
-  return memory;
 }
 
 /** One line per zone and address, as CoreDNS does, and one about ourselves. */

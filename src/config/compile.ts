@@ -4,18 +4,34 @@ import type { ListenerPlan, Plan, ViewPlan, ZoneRoute } from "../handoff/plan.ts
 import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import type { Config, ServerConfig } from "./config.ts";
+import { ViewNumbers } from "./view_numbers.ts";
 
 /** All addresses of the machine, one socket per family. */
 export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 
+export interface CompileOptions {
+  /** Of the plans before, so that blocks which stay keep their ids. @default none */
+  readonly numbers?: ViewNumbers;
+  /** On a clock that does not go back, for `numbers`. @default {0} */
+  readonly nowMs?: number;
+}
+
 /**
- * Compiles a checked configuration. Pure.
+ * Compiles a checked configuration. Pure, but for `numbers`.
  *
  * @param generation number of this plan, one above the last.
+ * @throws {RangeError} when there are too many server blocks.
  */
-export function compilePlan(config: Config, generation: number): Plan {
+export function compilePlan(
+  config: Config,
+  generation: number,
+  options: CompileOptions = {},
+): Plan {
+  const { numbers = new ViewNumbers(), nowMs = 0 } = options;
+  const views = config.servers.map((server) => compileView(server).plan);
+  const ids = numbers.assign(views.map(keyOf), nowMs);
   const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
-  config.servers.forEach((server, view) => {
+  config.servers.forEach((server, index) => {
     for (const address of listenAddresses(server)) {
       for (const { zone, port } of server.serves) {
         const key = `${address} ${port}`;
@@ -27,14 +43,14 @@ export function compilePlan(config: Config, generation: number): Plan {
           zones: [],
         };
         listeners.set(key, listener);
-        listener.zones.push({ zone, view });
+        listener.zones.push({ zone, view: ids[index]! });
       }
     }
   });
   return {
     generation,
     listeners: [...listeners.values()] satisfies ListenerPlan[],
-    views: config.servers.map((server) => compileView(server).plan),
+    views: views.map((view, index) => ({ id: ids[index]!, ...view })),
   };
 }
 
@@ -44,7 +60,14 @@ export function listenAddresses(server: ServerConfig): readonly string[] {
   return addresses.length === 0 ? WILDCARD_ADDRESSES : addresses;
 }
 
-function compileView(server: ServerConfig): { plan: ViewPlan; addresses: readonly string[] } {
+/** What a block answers by itself: see view_numbers.ts. */
+function keyOf({ name, zones, plugins }: ViewDraftPlan): string {
+  return JSON.stringify([name, zones, plugins]);
+}
+
+type ViewDraftPlan = Omit<ViewPlan, "id">;
+
+function compileView(server: ServerConfig): { plan: ViewDraftPlan; addresses: readonly string[] } {
   const draft: ViewDraft = {
     name: server.name,
     zones: [...new Set(server.serves.map((served) => served.zone))],

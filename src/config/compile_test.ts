@@ -60,6 +60,7 @@ test("compilePlan() makes a view of every block, whatever the order of its direc
   assert.equal(first.errors, true);
   assert.equal(first.log.length, 1);
   assert.deepEqual(second, {
+    id: 1,
     name: "c",
     zones: ["c."],
     cache: null,

@@ -78,7 +78,16 @@ function recordOf(parts: Partial<typeof USUAL> = {}): Uint8Array {
 }
 
 function viewWith(...log: ViewPlan["log"]): ViewPlan {
-  return { name: ".:53", zones: ["."], cache: null, forwards: [], plugins: [], errors: false, log };
+  return {
+    id: 0,
+    name: ".:53",
+    zones: ["."],
+    cache: null,
+    forwards: [],
+    plugins: [],
+    errors: false,
+    log,
+  };
 }
 
 function lineOf(format: string, parts: Partial<typeof USUAL> = {}): string | undefined {

@@ -21,7 +21,8 @@ export class View {
   readonly front: FrontStage | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
-  readonly #routes: readonly Route[];
+  /** In the order of the Corefile. */
+  readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
   readonly #cachesAll: boolean;
 
@@ -40,7 +41,7 @@ export class View {
     const back = createBackPlugins(plan.plugins, context);
     this.front = front.length === 0 ? null : new FrontStage(front);
     this.back = back.length === 0 ? null : back;
-    this.#routes = routes;
+    this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));
     this.#cachesAll =
@@ -59,8 +60,8 @@ export class View {
 
   /** The first `forward` that takes the query's name, or null. */
   routeFor(query: Query): Route | null {
-    for (let index = 0; index < this.#routes.length; index++) {
-      if (this.#routes[index]!.takes(query)) return this.#routes[index]!;
+    for (let index = 0; index < this.routes.length; index++) {
+      if (this.routes[index]!.takes(query)) return this.routes[index]!;
     }
     return null;
   }

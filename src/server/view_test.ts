@@ -18,7 +18,15 @@ function viewOf(zones: readonly string[], cached: readonly string[] | null): Vie
 }
 
 function viewPlan(parts: Partial<ViewPlan>): ViewPlan {
-  const none = { zones: ["."], cache: null, forwards: [], plugins: [], errors: false, log: [] };
+  const none = {
+    id: 0,
+    zones: ["."],
+    cache: null,
+    forwards: [],
+    plugins: [],
+    errors: false,
+    log: [],
+  };
   return { name: ".:53", ...none, ...parts };
 }
 
