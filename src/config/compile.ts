@@ -1,23 +1,35 @@
 /** The checked configuration to the plan that data-plane workers build themselves from. */
 
 import type { ListenerPlan, Plan, ViewPlan, ZoneRoute } from "../handoff/plan.ts";
+import { ScopeNumbers, ZONE_DROPPED } from "../handoff/scope_numbers.ts";
 import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
+import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
 
 /** All addresses of the machine, one socket per family. */
 export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 
 /**
- * Compiles a checked configuration. Pure.
+ * Compiles a checked configuration. Pure, but for numbers that new scopes get.
  *
  * @param generation number of this plan, one above the last.
+ * @param scopes the same for all plans of a process.
  */
-export function compilePlan(config: Config, generation: number): Plan {
+export function compilePlan(
+  config: Config,
+  generation: number,
+  scopes: ScopeNumbers = new ScopeNumbers(),
+): Plan {
+  scopes.beginPlan();
   const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
   config.servers.forEach((server, view) => {
-    for (const address of listenAddresses(server)) {
+    const addresses = listenAddresses(server);
+    for (const address of addresses) {
       for (const { zone, port } of server.serves) {
+        const label = addresses === WILDCARD_ADDRESSES ? `:${port}` : formatEndpoint(address, port);
+        const scopeOf = (zone: string) =>
+          scopes.numberOf({ server: `dns://${label}`, zone, view: "" });
         const key = `${address} ${port}`;
         const listener = listeners.get(key) ?? {
           address,
@@ -25,9 +37,10 @@ export function compilePlan(config: Config, generation: number): Plan {
           isTransparent: false,
           isPrivate: false,
           zones: [],
+          droppedScope: scopeOf(ZONE_DROPPED),
         };
         listeners.set(key, listener);
-        listener.zones.push({ zone, view });
+        listener.zones.push({ zone, view, scope: scopeOf(zone) });
       }
     }
   });

@@ -115,7 +115,9 @@ export class Plane {
   /** When each listener last had datagrams. */
   readonly lastReceivedMs: Float64Array;
 
-  /** Which view a name belongs to, by listener. */
+  /** The view of each scope of the plan. */
+  readonly scopeViews: Int32Array;
+  /** Which scope a name belongs to, by listener. */
   readonly zoneRouters: readonly ZoneRouter[];
   /** Where a query for a TCP upstream is written before it goes to the connection's buffer. */
   readonly queryScratch: number;
@@ -182,6 +184,7 @@ export class Plane {
     this.listenerTcpFds = new Int32Array(listenerCount).fill(-1);
     this.lastReceivedMs = new Float64Array(listenerCount).fill(Number.NEGATIVE_INFINITY);
     this.zoneRouters = plan.listeners.map(({ zones }) => new ZoneRouter(zones));
+    this.scopeViews = scopeViewsOf(plan);
     this.exchanges = new Exchanges(
       slab.carve(REQUEST_BYTES, 64),
       slab.carve(roundUp(TCP_MESSAGE_BYTES_MAX), 64),
@@ -236,6 +239,15 @@ function buildViews(plan: Plan, random: RandomPool) {
     return new View(id, view, own, (limit) => random.below(limit));
   });
   return { upstreams, routes, views };
+}
+
+/** A scope that is in no zone has no view. */
+function scopeViewsOf({ listeners }: Plan): Int32Array {
+  const routes = listeners.flatMap(({ zones }) => zones);
+  const last = routes.reduce((highest, { scope }) => Math.max(highest, scope), -1);
+  const views = new Int32Array(last + 1).fill(-1);
+  for (const { scope, view } of routes) views[scope] = view;
+  return views;
 }
 
 function roundUp(bytes: number): number {
