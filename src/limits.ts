@@ -50,6 +50,11 @@ export const LISTENER_LEAVE_MS = 5000;
 export const VIEW_LEAVE_MS = 10_000;
 /** Distinct upstream addresses of a whole configuration. */
 export const UPSTREAMS_MAX = 64;
+/**
+ * Zones of listeners that are counted apart for metrics, in the life of a process. A row has 6 kB
+ * per worker, but takes memory only when it is used.
+ */
+export const SCOPES_MAX = 1024;
 /** Sockets, each with a random port, that share one upstream's UDP traffic. */
 export const UDP_CHANNELS_PER_UPSTREAM = 4;
 /** A UDP socket towards an upstream gets a new port after so many queries, or this age. */

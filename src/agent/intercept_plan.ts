@@ -1,6 +1,7 @@
 /** What interception changes in a plan: how listeners are bound, and one more to ask workers by. */
 
 import type { ListenerPlan, Plan, ZoneRoute } from "../handoff/plan.ts";
+import { SCOPE_OVERFLOW } from "../handoff/scope_numbers.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -28,7 +29,8 @@ export function interceptPlan(
     addresses.some((address) => [address, wildcardOf(address)].includes(listener.address));
   for (const address of addresses) requireListener(plan, address, port);
   const zones = new Map<string, ZoneRoute>();
-  for (const listener of plan.listeners.filter(isTaken)) {
+  const taken = plan.listeners.filter(isTaken);
+  for (const listener of taken) {
     for (const route of listener.zones) {
       if (!zones.has(route.zone)) zones.set(route.zone, route);
     }
@@ -42,6 +44,7 @@ export function interceptPlan(
     isTransparent: false,
     isPrivate: true,
     zones: [...zones.values()],
+    droppedScope: taken[0]?.droppedScope ?? SCOPE_OVERFLOW,
   });
   return { plan: { ...plan, listeners }, privateListener: listeners.length - 1 };
 }

@@ -1,8 +1,10 @@
 /** The checked configuration to the plan that data-plane workers build themselves from. */
 
 import type { ListenerPlan, Plan, ViewPlan, ZoneRoute } from "../handoff/plan.ts";
+import { ScopeNumbers, ZONE_DROPPED } from "../handoff/scope_numbers.ts";
 import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
+import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
 import { ViewNumbers } from "./view_numbers.ts";
 
@@ -12,12 +14,14 @@ export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 export interface CompileOptions {
   /** Of the plans before, so that blocks which stay keep their ids. @default none */
   readonly numbers?: ViewNumbers;
+  /** The same for all plans of a process. @default none */
+  readonly scopes?: ScopeNumbers;
   /** On a clock that does not go back, for `numbers`. @default {0} */
   readonly nowMs?: number;
 }
 
 /**
- * Compiles a checked configuration. Pure, but for `numbers`.
+ * Compiles a checked configuration. Pure, but for the numbers in `options`.
  *
  * @param generation number of this plan, one above the last.
  * @throws {RangeError} when there are too many server blocks.
@@ -27,13 +31,18 @@ export function compilePlan(
   generation: number,
   options: CompileOptions = {},
 ): Plan {
-  const { numbers = new ViewNumbers(), nowMs = 0 } = options;
+  const { numbers = new ViewNumbers(), scopes = new ScopeNumbers(), nowMs = 0 } = options;
   const views = config.servers.map((server) => compileView(server).plan);
   const ids = numbers.assign(views.map(keyOf), nowMs);
+  scopes.beginPlan();
   const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
   config.servers.forEach((server, index) => {
-    for (const address of listenAddresses(server)) {
+    const addresses = listenAddresses(server);
+    for (const address of addresses) {
       for (const { zone, port } of server.serves) {
+        const label = addresses === WILDCARD_ADDRESSES ? `:${port}` : formatEndpoint(address, port);
+        const scopeOf = (zone: string) =>
+          scopes.numberOf({ server: `dns://${label}`, zone, view: "" });
         const key = `${address} ${port}`;
         const listener = listeners.get(key) ?? {
           address,
@@ -41,9 +50,10 @@ export function compilePlan(
           isTransparent: false,
           isPrivate: false,
           zones: [],
+          droppedScope: scopeOf(ZONE_DROPPED),
         };
         listeners.set(key, listener);
-        listener.zones.push({ zone, view: ids[index]! });
+        listener.zones.push({ zone, view: ids[index]!, scope: scopeOf(zone) });
       }
     }
   });

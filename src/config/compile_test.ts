@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Plan } from "../handoff/plan.ts";
+import type { Plan, ZoneRoute } from "../handoff/plan.ts";
+import { ScopeNumbers } from "../handoff/scope_numbers.ts";
 import { compilePlan } from "./compile.ts";
 import { requireConfig } from "./load.ts";
 import { memorySource } from "./source.ts";
 
-function compile(text: string): Plan {
+function compile(text: string, scopes?: ScopeNumbers): Plan {
   const { config } = requireConfig({ confFile: null, source: memorySource({ Corefile: text }) });
-  return compilePlan(config, 7);
+  return compilePlan(config, 7, scopes === undefined ? {} : { scopes });
 }
 
-const ORDINARY = { isTransparent: false, isPrivate: false };
+function listener(address: string, port: number, droppedScope: number, zones: ZoneRoute[]) {
+  return { address, port, isTransparent: false, isPrivate: false, zones, droppedScope };
+}
 
 test("compilePlan() makes one listener per address and port, with the zones of all blocks there", () => {
   const plan = compile(
@@ -25,22 +28,46 @@ test("compilePlan() makes one listener per address and port, with the zones of a
       "}",
     ].join("\n"),
   );
-  const cluster = { zone: "cluster.local.", view: 0 };
-  const reverse = { zone: "in-addr.arpa.", view: 0 };
+  const cluster = (scope: number) => ({ zone: "cluster.local.", view: 0, scope });
+  const reverse = (scope: number) => ({ zone: "in-addr.arpa.", view: 0, scope });
   assert.deepEqual(plan.listeners, [
-    { address: "169.254.20.10", port: 53, ...ORDINARY, zones: [cluster] },
-    { address: "169.254.20.10", port: 5353, ...ORDINARY, zones: [reverse] },
-    { address: "192.0.2.10", port: 53, ...ORDINARY, zones: [cluster, { zone: ".", view: 1 }] },
-    { address: "192.0.2.10", port: 5353, ...ORDINARY, zones: [reverse] },
+    listener("169.254.20.10", 53, 0, [cluster(1)]),
+    listener("169.254.20.10", 5353, 2, [reverse(3)]),
+    listener("192.0.2.10", 53, 4, [cluster(5), { zone: ".", view: 1, scope: 8 }]),
+    listener("192.0.2.10", 5353, 6, [reverse(7)]),
   ]);
   assert.equal(plan.generation, 7);
 });
 
 test("compilePlan() listens on both wildcards for a block without bind", () => {
-  const zones = [{ zone: ".", view: 0 }];
+  const zones = [{ zone: ".", view: 0, scope: 1 }];
   assert.deepEqual(compile(". {\nforward . 192.0.2.1\n}").listeners, [
-    { address: "0.0.0.0", port: 53, ...ORDINARY, zones },
-    { address: "::", port: 53, ...ORDINARY, zones },
+    listener("0.0.0.0", 53, 0, zones),
+    listener("::", 53, 0, zones),
+  ]);
+});
+
+test("compilePlan() keeps the number of a server and zone, and labels it as CoreDNS does", () => {
+  const scopes = new ScopeNumbers();
+  compile("a b {\nbind 192.0.2.1 2001:db8::1\n}", scopes);
+  const [first, second] = compile("c:54 {\n}\nb {\nbind 2001:db8::1\n}", scopes).listeners;
+  assert.deepEqual(
+    [first, second].map(({ zones }) => scopes.labels[zones[0].scope]),
+    [
+      { server: "dns://:54", zone: "c.", view: "" },
+      { server: "dns://:54", zone: "c.", view: "" },
+    ],
+  );
+  const labels = scopes.labels.map(({ server, zone }) => `${zone} ${server}`);
+  assert.deepEqual(labels, [
+    "dropped dns://192.0.2.1:53",
+    "a. dns://192.0.2.1:53",
+    "b. dns://192.0.2.1:53",
+    "dropped dns://[2001:db8::1]:53",
+    "a. dns://[2001:db8::1]:53",
+    "b. dns://[2001:db8::1]:53",
+    "dropped dns://:54",
+    "c. dns://:54",
   ]);
 });
 

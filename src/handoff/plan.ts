@@ -24,6 +24,8 @@ export interface ListenerPlan {
   readonly isPrivate: boolean;
   /** Longest match wins. A name that matches none is answered REFUSED. */
   readonly zones: readonly ZoneRoute[];
+  /** The scope of what no zone takes. */
+  readonly droppedScope: number;
 }
 
 /** Queries for `zone` and all below it go to the view whose id is `view`. */
@@ -31,6 +33,11 @@ export interface ZoneRoute {
   /** Lower-case presentation name with the final dot; `.` is the root. */
   readonly zone: string;
   readonly view: number;
+  /**
+   * Number of this zone of this listener, see scope_numbers.ts. Two routes have the same one only
+   * when they lead to the same view.
+   */
+  readonly scope: number;
 }
 
 /** One server block of the Corefile. */

@@ -54,8 +54,19 @@ export function adoptViews(plane: Plane, plan: Plan): void {
     replaceView(plane, view, numbers);
     tables.viewTexts.set(view.id, textOf(view));
   }
+  plane.scopeViews = scopeViewsOf(plan, plane.scopeViews);
   tables.isCacheDue = true;
   settleCache(plane);
+}
+
+/** The views of scopes; of those that are not in the plan, what they were. */
+function scopeViewsOf({ listeners }: Plan, before: Int32Array): Int32Array<ArrayBuffer> {
+  const routes = listeners.flatMap(({ zones }) => zones);
+  const last = routes.reduce((highest, { scope }) => Math.max(highest, scope), before.length - 1);
+  const views = new Int32Array(last + 1).fill(-1);
+  views.set(before);
+  for (const { scope, view } of routes) views[scope] = view;
+  return views;
 }
 
 /** What can go now goes. To be called now and then. */

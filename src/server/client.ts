@@ -11,6 +11,8 @@ export class Client {
   transport = TRANSPORT_UDP;
   /** Index of the listener that the query came in by. */
   listener = 0;
+  /** The zone that was asked, see handoff/scope_numbers.ts; NO_SCOPE when none takes the query. */
+  scope = -1;
   /** The client's sockaddr in the slab. */
   nameOffset = 0;
   nameBytes = 0;

@@ -42,7 +42,7 @@ import { logAnswer } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import { startExchange } from "./run_exchange.ts";
 import type { View } from "./view.ts";
-import { NO_VIEW, type ZoneRouter } from "./zone_router.ts";
+import { NO_SCOPE, type ZoneRouter } from "./zone_router.ts";
 
 /**
  * Handles the query of `length` bytes at `offset`.
@@ -66,19 +66,19 @@ export function handleQuery(
   return answerQuery(plane, code, routeQuery(zones, code, query), target, limitBytesMax);
 }
 
-/** The view that answers a query of which `readQuery` said `code`; NO_VIEW when none does. */
+/** The scope of a query of which `readQuery` said `code`; NO_SCOPE when no zone takes it. */
 export function routeQuery(zones: ZoneRouter, code: number, query: Query): number {
-  if (code !== QUERY_OK) return NO_VIEW;
+  if (code !== QUERY_OK) return NO_SCOPE;
   // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
-  if (query.class !== CLASS_IN || isTransfer(query.type)) return NO_VIEW;
+  if (query.class !== CLASS_IN || isTransfer(query.type)) return NO_SCOPE;
   return zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
 }
 
-/** Handles `plane.query`, of which `readQuery` said `code` and `routeQuery` `viewId`. */
+/** Handles `plane.query`, of which `readQuery` said `code` and `routeQuery` `scope`. */
 export function answerQuery(
   plane: Plane,
   code: number,
-  viewId: number,
+  scope: number,
   target: number,
   limitBytesMax: number,
 ): number {
@@ -87,13 +87,14 @@ export function answerQuery(
     plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
       ? query.udpSizeBytes
       : limitBytesMax;
+  plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
-  if (viewId === NO_VIEW) {
+  if (scope === NO_SCOPE) {
     if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
     plane.counters[COUNTER.answersRefused]! += 1;
     return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
   }
-  const view = plane.views[viewId]!;
+  const view = plane.views[plane.scopeViews[scope]!]!;
   if (view.front?.wants(plane)) {
     const begun = startExchange(plane, view, answerFromView);
     if (begun === ANSWER_LATER) return ANSWER_LATER;

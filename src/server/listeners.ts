@@ -10,6 +10,7 @@ import { TRANSPORT_UDP } from "./client.ts";
 import { answerQuery, handleQuery, routeQuery, variantOf } from "./handle_query.ts";
 import { clearInterface } from "./packet_info.ts";
 import type { Plane } from "./plane.ts";
+import { NO_SCOPE } from "./zone_router.ts";
 
 /**
  * Datagrams closer together than this are taken by one `recvmmsg`; a lone one is cheaper by
@@ -47,16 +48,17 @@ export function handleDatagrams(plane: Plane, listener: number): number {
 /** Reads the queries of a batch and touches what the cache has for them. */
 function readBatch(plane: Plane, listener: number, count: number): void {
   const { received, batch } = plane;
-  const { queries, codes, views, hashes } = batch;
+  const { queries, codes, scopes, hashes } = batch;
   const zones = plane.listeners.routers[listener];
   for (let row = 0; row < count; row++) {
     const query = queries[row];
     const offset = received.bufferOffset(row);
     const length = received.lengthBytes(row);
     const code = readQuery(plane.bytes, plane.view, offset, length, plane.hashSeed, query);
-    const view = routeQuery(zones, code, query);
+    const scope = routeQuery(zones, code, query);
+    const view = scope === NO_SCOPE ? NO_SCOPE : plane.scopeViews[scope];
     codes[row] = code;
-    views[row] = view;
+    scopes[row] = scope;
     hashes[row] = keyHash(query.hash, query.type, query.class, variantOf(query), view);
   }
   batch.touch(plane.cache, count);
@@ -100,8 +102,8 @@ function handleDatagram(
 }
 
 function answerRead(plane: Plane, row: number, target: number): number {
-  const { queries, codes, views } = plane.batch;
+  const { queries, codes, scopes } = plane.batch;
   plane.query = queries[row];
   plane.client.queryBytes = plane.received.lengthBytes(row);
-  return answerQuery(plane, codes[row], views[row], target, UDP_ANSWER_BYTES_MAX);
+  return answerQuery(plane, codes[row], scopes[row], target, UDP_ANSWER_BYTES_MAX);
 }

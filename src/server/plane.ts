@@ -116,6 +116,8 @@ export class Plane {
   readonly views: View[] = [];
   readonly listeners = new ListenerTable();
   readonly tables = new PlanTables();
+  /** The view of each scope. */
+  scopeViews = new Int32Array(0);
   /** Where a query for a TCP upstream is written before it goes to the connection's buffer. */
   readonly queryScratch: number;
   /** The question of each upstream's health probe, in the slab. */

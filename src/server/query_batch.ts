@@ -16,8 +16,8 @@ export class QueryBatch {
   readonly queries: Query[] = [];
   /** What `readQuery` said of each. */
   readonly codes = new Uint8Array(UDP_BATCH);
-  /** The view of each, or NO_VIEW. */
-  readonly views = new Int32Array(UDP_BATCH);
+  /** The scope of each, or NO_SCOPE. */
+  readonly scopes = new Int32Array(UDP_BATCH);
   /** The hash of each one's key in the cache. */
   readonly hashes = new Int32Array(UDP_BATCH);
   /** Sum of all that was touched: nobody wants it, but without it nothing would be read. */

@@ -30,6 +30,7 @@ export class Waiters {
   readonly #pool: SlotPool;
   readonly #transports: Uint8Array;
   readonly #listeners: Uint16Array;
+  readonly #scopes: Int32Array;
   readonly #connections: Int32Array;
   readonly #generations: Int32Array;
   readonly #nameBytes: Uint8Array;
@@ -50,6 +51,7 @@ export class Waiters {
     this.startedMs = new Float64Array(capacity);
     this.#transports = new Uint8Array(capacity);
     this.#listeners = new Uint16Array(capacity);
+    this.#scopes = new Int32Array(capacity);
     this.#connections = new Int32Array(capacity);
     this.#generations = new Int32Array(capacity);
     this.#nameBytes = new Uint8Array(capacity);
@@ -83,6 +85,7 @@ export class Waiters {
     this.startedMs[waiter] = nowMs;
     this.#transports[waiter] = client.transport;
     this.#listeners[waiter] = client.listener;
+    this.#scopes[waiter] = client.scope;
     this.#connections[waiter] = client.connection;
     this.#generations[waiter] = client.generation;
     this.#nameBytes[waiter] = client.nameBytes;
@@ -113,6 +116,7 @@ export class Waiters {
     query.udpSizeBytes = this.#udpSizes[waiter]!;
     client.transport = this.#transports[waiter]!;
     client.listener = this.#listeners[waiter]!;
+    client.scope = this.#scopes[waiter]!;
     client.connection = this.#connections[waiter]!;
     client.generation = this.#generations[waiter]!;
     client.queryBytes = this.#queryBytes[waiter]!;

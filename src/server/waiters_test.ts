@@ -28,6 +28,7 @@ const drawnWaiter = fc.record({
   udpSizeBytes: fc.integer({ min: 512, max: 0xffff }),
   transport: fc.constantFrom(TRANSPORT_UDP, TRANSPORT_TCP),
   listener: fc.nat(0xffff),
+  scope: fc.integer({ min: -1, max: 0xf_ffff }),
   connection: fc.nat(1023),
   generation: fc.nat(0x7fff_ffff),
   queryBytes: fc.nat(0xffff),
@@ -52,8 +53,9 @@ test("Waiters.load() gives back what add() was given, for many at once", () => {
         const questionLength = one.question.length;
         Object.assign(query, { id, flags, hasOpt, dnssecOk, udpSizeBytes, questionLength });
         query.questionOffset = QUESTION_AT;
-        const { transport, listener, connection, generation, queryBytes } = one;
-        Object.assign(client, { transport, listener, connection, generation, queryBytes });
+        const { transport, listener, scope, connection, generation, queryBytes } = one;
+        const reached = { transport, listener, scope, connection, generation, queryBytes };
+        Object.assign(client, reached);
         Object.assign(client, { nameOffset: NAME_AT, nameBytes: one.name.length });
         Object.assign(client, { controlOffset: CONTROL_AT, controlBytes: one.control.length });
         return waiters.add(query, client, one.startedMs);
@@ -70,9 +72,10 @@ test("Waiters.load() gives back what add() was given, for many at once", () => {
         for (const field of ["id", "flags", "hasOpt", "dnssecOk", "udpSizeBytes"] as const) {
           assert.equal(query[field], one[field], field);
         }
-        for (const field of ["transport", "listener", "connection", "generation"] as const) {
+        for (const field of ["transport", "listener", "scope", "connection"] as const) {
           assert.equal(client[field], one[field], field);
         }
+        assert.equal(client.generation, one.generation);
         assert.equal(client.queryBytes, one.queryBytes);
         for (const [field, bit] of Object.entries(FLAG_BITS)) {
           const expected = (one.flags & bit) === 0 ? 0 : 1;

@@ -199,7 +199,8 @@ function warmUpPlan(upstreamPort: number): Plan {
         port: 0,
         isTransparent: false,
         isPrivate: true,
-        zones: [{ zone: ".", view: 0 }],
+        zones: [{ zone: ".", view: 0, scope: 0 }],
+        droppedScope: 0,
       },
     ],
     views: [

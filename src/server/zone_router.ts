@@ -13,38 +13,38 @@ import type { ZoneRoute } from "../handoff/plan.ts";
 import { HashIndex, NOT_FOUND } from "../std/hash_index.ts";
 import { nameToWire } from "../wire/name.ts";
 
-export const NO_VIEW = -1;
+export const NO_SCOPE = -1;
 /** FNV-1a, 32 bits. */
 const HASH_START = 0x811c9dc5 | 0;
 const HASH_PRIME = 0x01000193;
 
 export class ZoneRouter {
   readonly #index: HashIndex;
-  /** Folded wire names of the zones, in the order of `#views`. */
+  /** Folded wire names of the zones, in the order of `#scopes`. */
   readonly #zones: readonly Uint8Array[];
-  readonly #views: Int32Array;
-  #rootView = NO_VIEW;
+  readonly #scopes: Int32Array;
+  #rootScope = NO_SCOPE;
   readonly #onlyRoot: boolean;
 
   constructor(routes: readonly ZoneRoute[]) {
     this.#index = new HashIndex(routes.length);
     this.#zones = routes.map((route) => nameToWire(route.zone.toLowerCase()));
-    this.#views = Int32Array.from(routes, (route) => route.view);
+    this.#scopes = Int32Array.from(routes, (route) => route.scope);
     this.#zones.forEach((zone, position) => {
-      if (zone.length === 1) this.#rootView = this.#views[position]!;
+      if (zone.length === 1) this.#rootScope = this.#scopes[position]!;
       else this.#index.add(hashOf(zone), position);
     });
     this.#onlyRoot = this.#zones.every((zone) => zone.length === 1);
   }
 
   /**
-   * The view of the zone that holds the folded name, or NO_VIEW.
+   * The scope of the zone that holds the folded name, or NO_SCOPE.
    *
    * @param labels offsets within the name where its labels start, `labelCount` of them.
    */
   find(name: Uint8Array, nameLength: number, labels: Uint8Array, labelCount: number): number {
-    if (this.#onlyRoot) return this.#rootView;
-    let best = this.#rootView;
+    if (this.#onlyRoot) return this.#rootScope;
+    let best = this.#rootScope;
     let hash = step(HASH_START, 0);
     let at = nameLength - 1;
     for (let label = labelCount - 1; label >= 0; label--) {
@@ -53,8 +53,8 @@ export class ZoneRouter {
         at -= 1;
         hash = step(hash, name[at]!);
       }
-      const view = this.#lookUp(hash, name, start, nameLength);
-      if (view !== NO_VIEW) best = view;
+      const scope = this.#lookUp(hash, name, start, nameLength);
+      if (scope !== NO_SCOPE) best = scope;
     }
     return best;
   }
@@ -63,10 +63,10 @@ export class ZoneRouter {
     let position = this.#index.first(hash);
     while (position !== NOT_FOUND) {
       const zone = this.#index.value(position);
-      if (isSuffix(this.#zones[zone]!, name, start, nameLength)) return this.#views[zone]!;
+      if (isSuffix(this.#zones[zone]!, name, start, nameLength)) return this.#scopes[zone]!;
       position = this.#index.next(position);
     }
-    return NO_VIEW;
+    return NO_SCOPE;
   }
 }
 

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { queryBytes } from "../../tests/support/query_bytes.ts";
 import { Query, readQuery } from "../wire/query.ts";
-import { NO_VIEW, ZoneRouter } from "./zone_router.ts";
+import { NO_SCOPE, ZoneRouter } from "./zone_router.ts";
 
-/** The view for `name`, found in a query as it comes from a client. */
+/** The scope for `name`, found in a query as it comes from a client. */
 function find(router: ZoneRouter, name: string): number {
   const query = new Query();
   const { bytes, view } = queryBytes(name);
@@ -14,7 +14,7 @@ function find(router: ZoneRouter, name: string): number {
 }
 
 function routerFor(zones: readonly string[]): ZoneRouter {
-  return new ZoneRouter(zones.map((zone, view) => ({ zone, view })));
+  return new ZoneRouter(zones.map((zone, scope) => ({ zone, view: 0, scope })));
 }
 
 test("ZoneRouter.find() takes the longest zone that holds the name", () => {
@@ -37,10 +37,10 @@ test("ZoneRouter.find() takes the longest zone that holds the name", () => {
   for (const [name, zone] of cases) assert.equal(zones[find(router, name)], zone, name);
 });
 
-test("ZoneRouter.find() answers NO_VIEW where no zone holds the name", () => {
-  assert.equal(find(routerFor(["example.org."]), "org."), NO_VIEW);
-  assert.equal(find(routerFor(["example.org."]), "example.com."), NO_VIEW);
-  assert.equal(find(routerFor([]), "example.org."), NO_VIEW);
+test("ZoneRouter.find() answers NO_SCOPE where no zone holds the name", () => {
+  assert.equal(find(routerFor(["example.org."]), "org."), NO_SCOPE);
+  assert.equal(find(routerFor(["example.org."]), "example.com."), NO_SCOPE);
+  assert.equal(find(routerFor([]), "example.org."), NO_SCOPE);
   assert.equal(find(routerFor(["."]), "example.org."), 0);
 });
 
@@ -55,7 +55,7 @@ test("ZoneRouter.find() agrees with a search through all zones", () => {
         zone === "." || folded === zone || folded.endsWith(`.${zone}`);
       const [best] = zones.filter(holds).sort((left, right) => right.length - left.length);
       const found = find(routerFor(zones), asked);
-      assert.equal(found, best === undefined ? NO_VIEW : zones.indexOf(best));
+      assert.equal(found, best === undefined ? NO_SCOPE : zones.indexOf(best));
     }),
   );
 });
