@@ -102,6 +102,12 @@ export class DataPlane {
     return this.#slots.flatMap(({ running }) => (running === null ? [] : [running]));
   }
 
+  /** Where each worker can be asked for itself; empty when the plan has no private listener. */
+  get privatePorts(): readonly number[] {
+    const index = this.#plan.listeners.findIndex(({ isPrivate }) => isPrivate);
+    return index < 0 ? [] : this.workers.map(({ ports }) => ports[index]!);
+  }
+
   /** When worker `number` last passed its loop, in `performance.now()` of this thread. */
   heartbeatMs(number: number): number {
     return countersRow(this.countersMemory, number - 1)[COUNTER.heartbeatMs]!;
@@ -141,6 +147,7 @@ export class DataPlane {
         for (const other of done) await this.#send(other, this.#slots.indexOf(other) + 1, before);
         return result;
       }
+      slot.running = { ...slot.running, ports: result.ports };
       next = withPorts(next, result.ports);
       done.push(slot);
     }

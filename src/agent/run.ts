@@ -41,7 +41,7 @@ export const runAgent: RunAgent = async (options) => {
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = compilePlan(config, 1);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
-  const plan = takeOver?.plan ?? compiled;
+  const plan = takeOver?.intercept(compiled) ?? compiled;
   const dataPlane = new DataPlane({
     plan,
     createCache: () => Cache.memoryFor(options.memoryBytes),
