@@ -136,10 +136,9 @@ function readPlugins(
 }
 
 function rejectDirective({ name, args }: Directive, problems: Problems): void {
-  const list = `${PLUGIN_NAMES.slice(0, -1).join(", ")} and ${PLUGIN_NAMES.at(-1)}`;
   if (PLUGIN_ORDER.includes(name.text)) {
-    const message = `Cannot use "${name.text}": this version supports only ${list}`;
-    problems.error(name, message, name.text);
+    const message = `Cannot use "${name.text}": this version does not support it`;
+    problems.error(name, `${message}: see nodens version -plugins`, name.text);
     return;
   }
   const removed = Object.hasOwn(REMOVED_DIRECTIVES, name.text)
@@ -157,7 +156,7 @@ function rejectDirective({ name, args }: Directive, problems: Problems): void {
   const looksLikeKey = /[.:]/.test(name.text) && args.length === 0;
   const hint = looksLikeKey
     ? "is the '}' of the block above missing?"
-    : `this version supports ${list}`;
+    : "see nodens version -plugins";
   problems.error(name, `Unknown directive "${name.text}": ${hint}`);
 }
 
