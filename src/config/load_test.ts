@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { PLUGIN_NAMES } from "../plugins/registry.ts";
 import { loadConfig, requireConfig } from "./load.ts";
 import { ConfigError, formatProblem } from "./problem.ts";
 import { type ConfigSource, memorySource, systemSource } from "./source.ts";
