@@ -7,7 +7,7 @@ import process from "node:process";
 import { Cache } from "../cache/cache.ts";
 import { compilePlan } from "../config/compile.ts";
 import { requireConfig } from "../config/load.ts";
-import { formatProblem } from "../config/problem.ts";
+import { locateProblem } from "../config/problem.ts";
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
@@ -37,7 +37,7 @@ export const runAgent: RunAgent = async (options) => {
   const { confFile, dnsPort, nodeCache } = options;
   const ownAddresses = nodeCache.localIps;
   const { config, warnings } = requireConfig({ confFile, dnsPort, ownAddresses });
-  for (const warning of warnings) logger.warn("{text}", { text: formatProblem(warning) });
+  for (const warning of warnings) logger.warn("{text}", { text: locateProblem(warning) });
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = compilePlan(config, 1);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });

@@ -2,7 +2,7 @@
 
 import { compilePlan } from "../config/compile.ts";
 import { DEFAULT_COREFILE, loadConfig } from "../config/load.ts";
-import { formatProblem, type Problem } from "../config/problem.ts";
+import { locateProblem, type Problem } from "../config/problem.ts";
 import { type ConfigSource, systemSource } from "../config/source.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
@@ -40,7 +40,7 @@ export function printProblems(problems: readonly Problem[], terminal: Pick<Termi
     const group = problems.filter((problem) => problem.severity === severity);
     if (group.length === 0) continue;
     terminal.out(`${group.length} ${severity}${group.length === 1 ? "" : "s"}:`);
-    for (const problem of group) terminal.out(formatProblem(problem));
+    for (const problem of group) terminal.out(locateProblem(problem));
     terminal.out("");
   }
 }

@@ -20,7 +20,7 @@ test("checkCommand() prints warnings of a good Corefile, where it listens, and r
     code: 0,
     out: [
       "1 warning:",
-      "Corefile:4: plugin cache: prefetch has no effect in this version",
+      "Corefile:4:3: plugin cache: prefetch has no effect in this version",
       "",
       "Corefile: good: 1 server block on 127.0.0.1:1053, [::1]:1053",
     ].join("\n"),
@@ -33,11 +33,11 @@ test("checkCommand() prints all errors and warnings of a bad Corefile and return
     code: 2,
     out: [
       "2 errors:",
-      'Corefile:2: Unknown directive "cahce": did you mean "cache"?',
-      `Corefile:6: plugin forward: Cannot read upstream: ${wanted}, got "here"`,
+      'Corefile:2:2: Unknown directive "cahce": did you mean "cache"?',
+      `Corefile:6:12: plugin forward: Cannot read upstream: ${wanted}, got "here"`,
       "",
       "1 warning:",
-      "Corefile:4: plugin cache: prefetch has no effect in this version",
+      "Corefile:4:3: plugin cache: prefetch has no effect in this version",
       "",
       "Corefile: cannot be used",
     ].join("\n"),

@@ -9,6 +9,8 @@ import { EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, UsageError } from "./usage_error
 const COMMANDS = [
   "run",
   "check",
+  "config",
+  "fmt",
   "query",
   "rules",
   "status",

@@ -33,6 +33,8 @@ Start:
 
 Commands:
   check [FILE]                 report everything that is wrong with a Corefile
+  config [FILE]                print what a Corefile means, with every default
+  fmt [FILE...]                format a Corefile, to standard output
   query NAME [TYPE] [@SERVER]  ask a DNS server, that of this machine when none is named
   rules                        print the iptables rules that an address needs, with reasons
   status                       report which addresses are taken over, by what, and what is amiss
@@ -71,6 +73,7 @@ Drop-in for node-cache (checked, without effect in this version):
 Examples:
   nodens -conf /etc/coredns/Corefile -memory 128MiB
   nodens check /etc/coredns/Corefile
+  nodens fmt -write /etc/coredns/Corefile
   nodens query example.org @169.254.20.10
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
   nodens rules -localip 169.254.20.10,10.96.0.10

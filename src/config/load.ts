@@ -16,6 +16,9 @@ export const DEFAULT_COREFILE = "Corefile";
 
 const DNS_PORT = 53;
 
+/** Plugins that give answers of their own. */
+const ANSWERING = ["forward", "hosts", "template", "whoami"];
+
 export interface LoadOptions {
   /** Path of the Corefile; `null` for `./Corefile`; `stdin` for standard input. */
   readonly confFile: string | null;
@@ -91,7 +94,8 @@ function readServer(block: ServerBlock, context: ReadContext): ServerConfig {
   const zones = [...new Set(serves.map((served) => served.zone))];
   const setupContext = { zones, problems: context.problems, source: context.source };
   const plugins = readPlugins(block.directives, setupContext);
-  if (plugins.forward === undefined && !block.directives.some(({ name }) => !isPlugin(name.text))) {
+  const isAnswered = ({ name }: Directive) => !isPlugin(name.text) || ANSWERING.includes(name.text);
+  if (!block.directives.some(isAnswered)) {
     const message = `Server block "${block.keys[0].text}" has no forward: it answers REFUSED`;
     context.problems.warning(block.keys[0], message);
   }
@@ -136,10 +140,9 @@ function readPlugins(
 }
 
 function rejectDirective({ name, args }: Directive, problems: Problems): void {
-  const list = `${PLUGIN_NAMES.slice(0, -1).join(", ")} and ${PLUGIN_NAMES.at(-1)}`;
   if (PLUGIN_ORDER.includes(name.text)) {
-    const message = `Cannot use "${name.text}": this version supports only ${list}`;
-    problems.error(name, message, name.text);
+    const message = `Cannot use "${name.text}": this version does not support it`;
+    problems.error(name, `${message}: see nodens version -plugins`, name.text);
     return;
   }
   const removed = Object.hasOwn(REMOVED_DIRECTIVES, name.text)
@@ -157,7 +160,7 @@ function rejectDirective({ name, args }: Directive, problems: Problems): void {
   const looksLikeKey = /[.:]/.test(name.text) && args.length === 0;
   const hint = looksLikeKey
     ? "is the '}' of the block above missing?"
-    : `this version supports ${list}`;
+    : "see nodens version -plugins";
   problems.error(name, `Unknown directive "${name.text}": ${hint}`);
 }
 

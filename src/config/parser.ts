@@ -160,6 +160,11 @@ class Parser {
     const name = this.#expand(this.#tokens[this.#at]);
     this.#at += 1;
     const draft: DirectiveDraft = { name, args: [], options: [] };
+    if (this.#tokens[this.#at - 1].text === "{") {
+      this.#error(name, "Unexpected '{': expected the name of a directive before it");
+      this.#parseOptions(name, draft);
+      return this.#skipRestOfLine();
+    }
     if (this.#hasGluedBrace(name, "directive")) {
       directives.push({ ...draft, name: { ...name, text: name.text.slice(0, -1) } });
       this.#parseOptions(name, draft);
