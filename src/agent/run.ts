@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Cache } from "../cache/cache.ts";
 import { compilePlan } from "../config/compile.ts";
-import { requireConfig } from "../config/load.ts";
+import { createInputs, inputsOptions, requireReading } from "../config/inputs.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
@@ -34,10 +34,14 @@ const MAIN_SLAB_BYTES = 4096;
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
   const logger = loggerOf("agent");
-  const { confFile, dnsPort, nodeCache } = options;
-  const ownAddresses = nodeCache.localIps;
-  const { config, warnings } = requireConfig({ confFile, dnsPort, ownAddresses });
-  for (const warning of warnings) logger.warn("{text}", { text: formatProblem(warning) });
+  const inputs = createInputs(inputsOptions(options));
+  const { config, problems } = await requireReading(inputs);
+  for (const problem of problems) {
+    const text = formatProblem(problem);
+    // An error that is no reason not to start, such as a broken ConfigMap of kube-dns.
+    if (problem.severity === "error") logger.error("{text}", { text });
+    else logger.warn("{text}", { text });
+  }
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = compilePlan(config, 1);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
