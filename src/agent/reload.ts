@@ -7,7 +7,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { formatProblem, type Problem } from "../config/problem.ts";
+import { locateProblem, type Problem } from "../config/problem.ts";
 
 /** What is read of the configuration, see config/inputs.ts. */
 export interface Reading {
@@ -109,7 +109,7 @@ export class Reloader {
     }
     if (reading.hash === this.#refusedHash && reason === "change") return;
     this.#parts.info("Reloading");
-    const lines = reading.problems.map(formatProblem);
+    const lines = reading.problems.map(locateProblem);
     if (reading.config === null) {
       this.#refuse(reading.hash, lines);
       return;

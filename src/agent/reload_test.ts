@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Config } from "../config/config.ts";
-import { formatProblem, Problems } from "../config/problem.ts";
+import { locateProblem, Problems } from "../config/problem.ts";
 import { type Reading, Reloader } from "./reload.ts";
 
 function reading(name: string): Reading {
@@ -89,7 +89,7 @@ test("Reloader.request() says all that is wrong with a configuration, once", asy
   assert.deepEqual(server.adopted, []);
   assert.deepEqual(server.lines, [
     "info Reloading",
-    ...broken("two").problems.map((problem) => `error ${formatProblem(problem)}`),
+    ...broken("two").problems.map((problem) => `error ${locateProblem(problem)}`),
     "error plugin/reload: Corefile changed but reload failed: 2 problems: the configuration before goes on",
   ]);
   assert.equal(server.reloader.state.hash, "one");

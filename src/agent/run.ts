@@ -5,9 +5,6 @@ import { rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Cache } from "../cache/cache.ts";
-import { compilePlan } from "../config/compile.ts";
-import { requireConfig } from "../config/load.ts";
-import { locateProblem } from "../config/problem.ts";
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
@@ -16,11 +13,14 @@ import { openKernel } from "../sys/open_kernel.ts";
 import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
+import { LiveConfig } from "./live_config.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
 
 const EXIT_STOPPED = 0;
 const EXIT_FAILED = 1;
+/** As CoreDNS does, and as daemons do. */
+const RELOAD_SIGNALS = ["SIGUSR1", "SIGHUP"] as const;
 const INSTANCE_BYTES = 8;
 /** For closing what a worker left open, nothing else. */
 const MAIN_SLAB_BYTES = 4096;
@@ -33,13 +33,9 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  const logger = loggerOf("agent");
-  const { confFile, dnsPort, nodeCache } = options;
-  const ownAddresses = nodeCache.localIps;
-  const { config, warnings } = requireConfig({ confFile, dnsPort, ownAddresses });
-  for (const warning of warnings) logger.warn("{text}", { text: locateProblem(warning) });
+  const live = await LiveConfig.read(options);
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
-  const compiled = compilePlan(config, 1);
+  const compiled = live.compile(live.config);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
   const plan = takeOver?.intercept(compiled) ?? compiled;
   const dataPlane = new DataPlane({
@@ -53,6 +49,7 @@ export const runAgent: RunAgent = async (options) => {
   });
   // Before anybody can see that we are up: who sends a signal then means it.
   const stopped = stopSignal();
+  const forget = onReloadSignal(() => void live.reload("signal"));
   const interception = takeOver?.connect(dataPlane) ?? null;
   interception?.prepare();
   const ports = await dataPlane.start();
@@ -65,16 +62,38 @@ export const runAgent: RunAgent = async (options) => {
   else void interception.ready.then(() => writePidFile(options));
   if (!options.quiet) announce(compiled, ports);
   const supervision = new Supervision(dataPlane, interception);
+  // Before the addresses are taken: what keeps them from it may be the configuration.
+  live.follow({ take: (next) => takePlan(next, dataPlane, takeOver) });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();
-  const code = await untilEnd(dataPlane, stopped, () => {
+  const code = await untilEnd(dataPlane, stopped, async () => {
+    forget();
     supervision.stop();
-    return end(dataPlane, interception);
+    await live.stop();
+    await end(dataPlane, interception);
   });
   await takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };
+
+/** Makes workers serve by another plan. @returns null, or why they do not. */
+async function takePlan(
+  plan: Plan,
+  dataPlane: DataPlane,
+  takeOver: TakeOver | null,
+): Promise<string | null> {
+  let intercepted: Plan;
+  try {
+    intercepted = takeOver?.intercept(plan) ?? plan;
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const adoption = await dataPlane.adopt(intercepted);
+  if (!adoption.isAdopted) return adoption.problem;
+  takeOver?.usePlan(plan);
+  return null;
+}
 
 /** Loaded only where there is something to take over: it brings HTTP and much else along. */
 async function loadTakeOver(given: TakeOverOptions): Promise<TakeOver | null> {
@@ -122,6 +141,14 @@ function stopSignal(): Promise<string> {
     process.once("SIGINT", () => resolve("SIGINT"));
     process.once("SIGTERM", () => resolve("SIGTERM"));
   });
+}
+
+/** Calls `look` for every signal that asks for a reload. @returns what ends that. */
+function onReloadSignal(look: () => void): () => void {
+  for (const signal of RELOAD_SIGNALS) process.on(signal, look);
+  return () => {
+    for (const signal of RELOAD_SIGNALS) process.off(signal, look);
+  };
 }
 
 /** Waits for a signal, or for the data plane to fail, and ends all. @returns the exit code. */

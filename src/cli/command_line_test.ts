@@ -62,13 +62,13 @@ Take over addresses (as node-cache does):
   -skipteardown                    leave rules at exit
   -metrics-listen-address ADDRESS  metrics of the set-up; 0 for none (default 0.0.0.0:9353)
 
-Drop-in for node-cache (checked, without effect in this version):
-  -prometheus-listen-address ADDRESS  metrics of the DNS server (default :9253)
+Corefile from a template (as node-cache does):
   -basecorefile FILE                  template of the Corefile (default /etc/coredns/Corefile.base)
   -corefile FILE                      where the Corefile is written (default /etc/Corefile)
-  -kubednscm DIRECTORY                ConfigMap of kube-dns
+  -kubednscm DIRECTORY                ConfigMap of kube-dns (default /etc/kube-dns)
   -upstreamsvc SERVICE                Service of the cluster's DNS (default kube-dns)
-  -reloadwithsignal                   reload by signal after the Corefile was written
+  -prometheus-listen-address ADDRESS  metrics of the DNS server; 0 for none (default :9253)
+  -reloadwithsignal                   apply changes at once, whatever reload's interval is
 
 Examples:
   nodens -conf /etc/coredns/Corefile -memory 128MiB

@@ -15,7 +15,7 @@ import { FMT_FLAGS, readFmtOptions } from "./fmt_flags.ts";
 import { type Flag, parseFlags, spell } from "./go_flags.ts";
 import { acceptDigFlags, QUERY_FLAGS } from "./query_flags.ts";
 import { RULES_FLAGS, readRulesOptions } from "./rules_flags.ts";
-import { RUN_FLAGS } from "./run_flags.ts";
+import { RUN_FLAGS, readRunOptions } from "./run_flags.ts";
 import { readStatusOptions, STATUS_FLAGS } from "./status_flags.ts";
 import type { Terminal } from "./terminal.ts";
 import { EXIT_STOPPED, UsageError } from "./usage_error.ts";
@@ -131,10 +131,11 @@ function addCheck(program: Command, terminal: Terminal, finish: Finish): void {
     .usage("[FILE] [flags]")
     .description("report everything that is wrong with a Corefile")
     .action(async (file: string | undefined, options: Record<string, unknown>) => {
-      const { checkCommand } = await import("./check_command.ts");
-      const dnsPort = (options["dns.port"] as number | undefined) ?? 53;
-      const json = options.json === true;
-      finish(checkCommand({ file: file ?? null, dnsPort, json }, terminal));
+      const { checkCommand, checkedInputs } = await import("./check_command.ts");
+      const given = Object.entries(byFlagName(options, CHECK_FLAGS));
+      const values = new Map(given.filter(([, value]) => value !== undefined));
+      const inputs = checkedInputs(readRunOptions({ values }), file ?? null);
+      finish(await checkCommand({ inputs, json: options.json === true }, terminal));
     });
   addFlags(check, CHECK_FLAGS);
 }
@@ -242,6 +243,7 @@ function addFlags(command: Command, flags: readonly Flag[]): void {
     const shown = flag.shownDefault === undefined ? "" : ` (default ${flag.shownDefault})`;
     option.description = flag.description + shown;
     option.helpGroup(`${flag.group}:`);
+    if (flag.isHidden === true) option.hideHelp();
     if (flag.value === null) option.argParser(() => true);
     else if (flag.read !== undefined) option.argParser(flag.read);
     command.addOption(option);
