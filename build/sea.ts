@@ -22,8 +22,6 @@ export const WORKER_ASSET = "data_main.js";
 const RUNTIME_FLAGS = [
   // node:ffi says on stderr that it is experimental; the decision for it is hack/decisions/0001.
   "--disable-warning=ExperimentalWarning",
-  // SIGUSR1 is for reloading: until somebody listens for it, it would open a debugger's port.
-  "--disable-sigusr1",
   // One helper thread for compiling and collecting, however many cores the machine has.
   "--v8-pool-size=1",
   // The young generation may grow to 1 MiB each half instead of 16: the hot path allocates nothing.

@@ -37,6 +37,8 @@ export class LiveConfig {
   readonly #views = new ViewNumbers();
   readonly #logger = loggerOf("agent");
   #reading: InputsReading & { readonly config: Config };
+  /** What was read last, in effect or not. */
+  #newest: InputsReading | null = null;
   #generation = 0;
   #reloader: Reloader | null = null;
   #watch: { stop(): void } | null = null;
@@ -74,13 +76,16 @@ export class LiveConfig {
     });
   }
 
-  /** From now on, changes go to `taker`: by themselves or, if that is not wanted, when asked for. */
+  /** From now on changes go to `taker`: by themselves or, if nobody wants that, when asked for. */
   follow(taker: ConfigTaker): void {
     const say = (level: "info" | "warn" | "error") => (text: string) =>
       this.#logger[level]("{text}", { text });
     this.#reloader = new Reloader(
       {
-        read: async () => readingOf(await this.#read()),
+        read: async () => {
+          this.#newest = await this.#inputs.read();
+          return readingOf(this.#newest);
+        },
         adopt: async (config) => await this.#adopt(config, taker),
         info: say("info"),
         warn: say("warn"),
@@ -103,15 +108,6 @@ export class LiveConfig {
     await this.#reloader?.stop();
   }
 
-  async #read(): Promise<InputsReading> {
-    const reading = await this.#inputs.read();
-    this.#pending = reading;
-    return reading;
-  }
-
-  /** What was read last, in effect or not. */
-  #pending: InputsReading | null = null;
-
   async #adopt(config: Config, taker: ConfigTaker): Promise<string | null> {
     let plan: Plan;
     try {
@@ -122,7 +118,7 @@ export class LiveConfig {
     const problem = await taker.take(plan, config);
     if (problem !== null) return problem;
     const timing = JSON.stringify(this.#timing());
-    this.#reading = { ...this.#pending!, config };
+    this.#reading = { ...this.#newest!, config };
     if (JSON.stringify(this.#timing()) !== timing) this.#watchFor();
     return null;
   }

@@ -15,7 +15,7 @@ const DEFAULT_INTERVAL_MS = 30_000;
 
 /**
  * Nobody loses anything by a change here, so it is looked at as soon as it is noticed, unless a
- * `reload` names an interval. Of several, the shortest counts, as all server blocks change together.
+ * `reload` names an interval. Of several, the shortest counts: all server blocks change together.
  *
  * @param isManaged somebody else writes the configuration: a mounted ConfigMap, or a template. Then
  * changes are looked at even without `reload`.

@@ -33,7 +33,11 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  const live = await LiveConfig.read(options);
+  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that comes
+  // before there is a server to change asks for nothing that will not be read anyhow.
+  let live: LiveConfig | null = null;
+  const forget = onReloadSignal(() => void live?.reload("signal"));
+  live = await LiveConfig.read(options);
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = live.compile(live.config);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
@@ -49,7 +53,6 @@ export const runAgent: RunAgent = async (options) => {
   });
   // Before anybody can see that we are up: who sends a signal then means it.
   const stopped = stopSignal();
-  const forget = onReloadSignal(() => void live.reload("signal"));
   const interception = takeOver?.connect(dataPlane) ?? null;
   interception?.prepare();
   const ports = await dataPlane.start();

@@ -29,7 +29,6 @@ const TO_COME: readonly string[] = [
   "nsid",
   "prometheus",
   "ready",
-  "reload",
   "rewrite",
   "template",
 ];
