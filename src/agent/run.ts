@@ -33,8 +33,8 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that comes
-  // before there is a server to change asks for nothing that will not be read anyhow.
+  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that
+  // comes before there is a server to change asks for nothing that will not be read anyhow.
   let live: LiveConfig | null = null;
   const forget = onReloadSignal(() => void live?.reload("signal"));
   live = await LiveConfig.read(options);
