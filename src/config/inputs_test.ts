@@ -153,7 +153,7 @@ test("createInputs() names places of the template, of imports and of the ConfigM
     texts(reading).map((text) => text.replace(/: this version.*/, "")),
     [
       `${BASE}:10: Unknown directive "cahce": did you mean "cache"?`,
-      '/etc/custom/one.server:3: Unknown directive "zzz"',
+      '/etc/custom/one.server:3: Unknown directive "zzz": see nodens version -plugins',
     ],
   );
   delete files["/etc/custom/one.server"];
