@@ -84,6 +84,7 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
       // What compilers leave behind; some 10 MB.
       collectGarbage();
       kernel.trimHeap();
+      kernel.dropFilePages();
     }
   }
   warmUp?.close();

@@ -61,6 +61,8 @@ export interface Kernel {
 
   /** Gives memory that libc holds for nobody back to the kernel (malloc_trim(3)). */
   trimHeap(): void;
+  /** Gives up the pages of program files until they are needed again, see file_pages.ts. */
+  dropFilePages(): void;
   /** Asks for 2 MiB pages where memory lies (madvise(2)): fewer translations to be looked up. */
   adviseHugePages(memory: SharedArrayBuffer): void;
 }

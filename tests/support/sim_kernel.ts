@@ -310,6 +310,8 @@ export class SimKernel extends SimSystem implements Kernel {
 
   trimHeap(): void {}
 
+  dropFilePages(): void {}
+
   adviseHugePages(): void {}
 
   close(fd: number): number {
