@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clusterDomain, findClusterDns } from "./cluster_dns.ts";
+import { parseRecord } from "../../tests/support/dns_message.ts";
+import { startScriptedUpstream } from "../../tests/support/scripted_upstream.ts";
+import { clusterDomain, findClusterDns, systemLookup } from "./cluster_dns.ts";
 import { memorySource } from "./source.ts";
 
 const SEARCH = "nameserver 192.0.2.1\nsearch ns.svc.k8s.example svc.k8s.example k8s.example.\n";
@@ -24,6 +26,7 @@ async function find(
   return { ...result, asked };
 }
 
+const TYPE_AAAA = 28;
 const UNSET = 'Environment variable "KUBE_DNS_UPSTREAM_SERVICE_HOST" is not set';
 
 test("findClusterDns() takes the address of the Service from the environment", async () => {
@@ -85,4 +88,22 @@ test("clusterDomain() is what follows svc in the last search list", () => {
     assert.equal(clusterDomain(memorySource({ "/etc/resolv.conf": text })), expected);
   }
   assert.equal(clusterDomain(memorySource({})), null);
+});
+
+test("systemLookup() finds addresses, of IPv6 where there are no others, or none", async (context) => {
+  const records: Readonly<Record<string, string>> = {
+    "both.example.org. A": "192.0.2.1",
+    "both.example.org. AAAA": "2001:db8::1",
+    "six.example.org. AAAA": "2001:db8::2",
+  };
+  const { port } = await startScriptedUpstream(context, ({ message, name, reply }) => {
+    const type = message.questions[0]?.type === TYPE_AAAA ? "AAAA" : "A";
+    const address = records[`${name} ${type}`];
+    const answer = address === undefined ? [] : [parseRecord(`${name} 5 ${type} ${address}`)];
+    reply({ answer });
+  });
+  const lookUp = await systemLookup([`127.0.0.1:${port}`]);
+  assert.deepEqual(await lookUp("both.example.org"), ["192.0.2.1"]);
+  assert.deepEqual(await lookUp("six.example.org"), ["2001:db8::2"]);
+  assert.deepEqual(await lookUp("none.example.org"), []);
 });
