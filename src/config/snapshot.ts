@@ -54,16 +54,6 @@ export class Snapshot implements ConfigSource {
     return this.#source.interfaces();
   }
 
-  /** For what plugins read: the same files, not remembered, because plugins look after them. */
-  forPlugins(): ConfigSource {
-    return {
-      readFile: (path) => this.#readNow(path),
-      listDirectory: (path) => this.#source.listDirectory(path),
-      environment: (name) => this.#source.environment(name),
-      interfaces: () => this.#source.interfaces(),
-    };
-  }
-
   /** Whether no ConfigMap that was read has been swapped since. */
   isConsistent(): boolean {
     for (const [directory, link] of this.#links) {

@@ -47,7 +47,6 @@ test("Snapshot reads all files of a ConfigMap from one version, whatever happens
   assert.equal(snapshot.isConsistent(), true);
   swap();
   assert.equal(snapshot.readFile("/map/b"), "b of v1");
-  assert.equal(snapshot.forPlugins().readFile("/map/b"), "b of v1");
   assert.equal(snapshot.isConsistent(), false);
   assert.equal(new Snapshot(source).readFile("/map/b"), "b of v2");
 });
@@ -69,12 +68,11 @@ test("Snapshot reads what is beside a ConfigMap's files, and lists no names of t
   assert.deepEqual(snapshot.listDirectory("/plain"), ["file"]);
 });
 
-test("Snapshot remembers the paths that it was asked for, and not those of plugins", () => {
+test("Snapshot remembers the paths that it was asked for", () => {
   const snapshot = new Snapshot(configMap().source);
   snapshot.readFile("/plain/file");
   assert.throws(() => snapshot.readFile("/plain/none"), /^Error: no such file$/);
   snapshot.listDirectory("/plain");
-  snapshot.forPlugins().readFile("/map/a");
   assert.deepEqual(snapshot.paths, {
     files: ["/plain/file", "/plain/none"],
     directories: ["/plain"],
