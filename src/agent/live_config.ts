@@ -34,6 +34,7 @@ export interface ConfigTaker {
 export class LiveConfig {
   readonly scopes = new ScopeNumbers();
   readonly #inputs: Inputs;
+  readonly #reloadsAtOnce: boolean;
   readonly #views = new ViewNumbers();
   readonly #logger = loggerOf("agent");
   #reading: InputsReading & { readonly config: Config };
@@ -43,15 +44,20 @@ export class LiveConfig {
   #reloader: Reloader | null = null;
   #watch: { stop(): void } | null = null;
 
-  private constructor(inputs: Inputs, reading: InputsReading & { readonly config: Config }) {
+  private constructor(
+    inputs: Inputs,
+    reading: InputsReading & { readonly config: Config },
+    options: RunOptions,
+  ) {
     this.#inputs = inputs;
     this.#reading = reading;
+    this.#reloadsAtOnce = options.nodeCache.reloadWithSignal;
   }
 
   /** Reads what to start with, and says what is odd about it. @throws {ConfigError} */
   static async read(options: RunOptions): Promise<LiveConfig> {
     const inputs = createInputs(inputsOptions(options));
-    const live = new LiveConfig(inputs, await requireReading(inputs));
+    const live = new LiveConfig(inputs, await requireReading(inputs), options);
     for (const problem of live.#reading.problems) live.#say(problem);
     return live;
   }
@@ -125,8 +131,11 @@ export class LiveConfig {
 
   #timing() {
     const { config, rendered, file } = this.#reading;
-    const isMounted = existsSync(join(dirname(file), DATA_LINK));
-    return reloadTiming(config, rendered !== null || isMounted);
+    const isRendered = rendered !== null;
+    return reloadTiming(config, {
+      isManaged: isRendered || existsSync(join(dirname(file), DATA_LINK)),
+      isAtOnce: isRendered && this.#reloadsAtOnce,
+    });
   }
 
   /** Changes are noticed within a second; how soon they are looked at is for `reload` to say. */
