@@ -38,8 +38,8 @@ export function ask(plane: Plane, slot: number): void {
   let reason = REASON_UNREACHABLE;
   // What one upstream refuses, another may understand.
   pending.plain[slot] = 0;
-  while (pending.attemptCounts[slot]! < ATTEMPTS_MAX) {
-    const route = plane.routes[pending.routes[slot]!]!;
+  const route = plane.routes[pending.routes[slot]!]!;
+  while (pending.attemptCounts[slot]! < route.attemptsMax) {
     const position = route.choose(pending.triedBits[slot]!);
     if (position === NO_UPSTREAM) {
       reason = REASON_UPSTREAMS_DOWN;
@@ -48,8 +48,7 @@ export function ask(plane: Plane, slot: number): void {
     pending.triedBits[slot]! |= 1 << position;
     const upstream = route.upstreams[position]!;
     const attemptsBefore = pending.attemptCounts[slot]!;
-    const overTcp = route.forceTcp || pending.overTcp[slot] === 1;
-    if (send(plane, slot, upstream, overTcp)) {
+    if (send(plane, slot, upstream)) {
       const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
       setTimer(plane, slot, plane.nowMs + waitMs);
       return;
@@ -97,8 +96,7 @@ export function askSame(plane: Plane, slot: number, upstream: number): void {
     pending.attemptCounts[slot] = count - 1;
   }
   const attemptsBefore = pending.attemptCounts[slot]!;
-  const route = plane.routes[pending.routes[slot]!]!;
-  if (send(plane, slot, upstream, route.forceTcp || pending.overTcp[slot] === 1)) {
+  if (send(plane, slot, upstream)) {
     const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
     setTimer(plane, slot, plane.nowMs + waitMs);
   } else {
@@ -119,8 +117,9 @@ export function probe(plane: Plane, upstream: number): void {
     leaveSilentConnection(plane, before, known.probeSentMs);
     endAttempt(plane, before);
     noteFailure(plane, upstream);
+    known.probeFailureCount += 1;
   }
-  const channel = chooseChannel(plane, upstream, known.settings.forceTcp);
+  const channel = chooseChannel(plane, upstream, false);
   if (channel === NO_CHANNEL) return;
   const id = freeId(plane, channel);
   if (id === NO_ID) return;
@@ -134,9 +133,9 @@ export function probe(plane: Plane, upstream: number): void {
   plane.channels.inFlightCounts[channel]! += 1;
 }
 
-function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): boolean {
+function send(plane: Plane, slot: number, upstream: number): boolean {
   const { pending, waiters, channels } = plane;
-  const channel = chooseChannel(plane, upstream, overTcp);
+  const channel = chooseChannel(plane, upstream, pending.overTcp[slot] === 1);
   if (channel === NO_CHANNEL) return false;
   const id = freeId(plane, channel);
   if (id === NO_ID) return false;
@@ -164,7 +163,7 @@ function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): b
 
 function chooseChannel(plane: Plane, upstream: number, overTcp: boolean): number {
   const known = plane.upstreams[upstream]!;
-  if (overTcp) return plane.tcpChannels.choose(upstream, known, plane.nowMs);
+  if (overTcp || known.isStream) return plane.tcpChannels.choose(upstream, known, plane.nowMs);
   return plane.udpChannels.choose(upstream, known, plane.turn, plane.nowMs);
 }
 
@@ -196,10 +195,13 @@ function writeTo(
     UDP_ANSWER_BYTES_MAX,
     withOpt,
   );
+  const known = plane.upstreams[upstream]!;
   if (overTcp) {
     if (!plane.tcpChannels.append(channel, target, length)) return false;
+    known.tcpQueryCount += 1;
   } else {
     batch.commit(length, 0, 0, 0, 0);
+    known.udpQueryCount += 1;
   }
   channels.queryCounts[channel]! += 1;
   return true;

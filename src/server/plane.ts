@@ -9,6 +9,7 @@
 import type { Cache } from "../cache/cache.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
+import type { SecureUpstream } from "../handoff/worker_start.ts";
 import {
   PENDING_MAX,
   TCP_MESSAGE_BYTES_MAX,
@@ -18,6 +19,7 @@ import {
   WAITERS_MAX,
 } from "../limits.ts";
 import { RandomPool } from "../std/random_pool.ts";
+import { ECONNREFUSED } from "../sys/errno.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { ReceiveBatch } from "../sys/receive_batch.ts";
 import { SendBatch } from "../sys/send_batch.ts";
@@ -70,7 +72,11 @@ export interface PlaneOptions {
   readonly ring: RingWriter;
   /** What this worker says when it is asked who it is, see instance_answer.ts. */
   readonly instance: string;
+  /** Leads `descriptor` to an upstream by TLS, see worker_start.ts. Default: nowhere. */
+  readonly connectSecure?: ConnectSecure | undefined;
 }
+
+export type ConnectSecure = (descriptor: number, upstream: SecureUpstream) => void;
 
 export class Plane {
   readonly kernel: Kernel;
@@ -169,6 +175,7 @@ export class Plane {
       this.channels,
       this.epoll,
       TAG_TCP_CHANNEL,
+      (upstream) => this.#connectSecure(upstream, options.connectSecure),
     );
     this.tcpClients = new TcpClients(kernel, this.sockets, this.epoll, TAG_TCP_CLIENT, counters);
     this.exchanges = new Exchanges(
@@ -178,6 +185,15 @@ export class Plane {
     this.queryScratch = slab.carve(UPSTREAM_QUERY_BYTES, 64);
     this.probeOffsets = new Int32Array(UPSTREAMS_MAX).fill(-1);
     this.probeLengths = new Int32Array(UPSTREAMS_MAX);
+  }
+
+  /** Cold: per connection by TLS. */
+  #connectSecure({ settings }: Upstream, connect: ConnectSecure | undefined): number {
+    const { address, port, tls, sourceAddress } = settings;
+    const fd = connect === undefined ? -ECONNREFUSED : this.sockets.connectPair();
+    if (fd < 0 || tls === null) return fd;
+    connect?.(this.sockets.otherEnd, { address, port, tls, sourceAddress });
+    return fd;
   }
 
   /** Cold: at a change. What there is besides for upstream `number`, which is new. */

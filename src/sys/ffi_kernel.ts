@@ -7,13 +7,21 @@
 import { randomFillSync } from "node:crypto";
 import type { NativeFunctions } from "./ffi_symbols.ts";
 import type { Kernel, Pointer } from "./kernel.ts";
-import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_GETTID } from "./layout.ts";
+import {
+  AF_UNIX,
+  EPOLL_EVENT_BYTES,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SYS_GETTID,
+} from "./layout.ts";
 import type { Slab } from "./slab.ts";
 
 const EPOLL_CLOEXEC = SOCK_CLOEXEC;
 const MADV_HUGEPAGE = 14;
 /** The largest page of arm64 is a whole number of those of x86-64: good for both. */
 const PAGE_BYTES = 65_536n;
+const PAIR_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 const EFD_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 export interface NativeLibrary {
@@ -78,6 +86,7 @@ export function createFfiKernel(
     read: (fd, buffer, lengthBytes) => answer(native.read(fd, buffer, lengthBytes)),
     write: (fd, buffer, lengthBytes) => answer(native.write(fd, buffer, lengthBytes)),
     socket: (family, type, protocol) => opened(native.socket(family, type, protocol)),
+    socketPair: (pair) => answer(native.socketpair(AF_UNIX, PAIR_TYPE, 0, pair)),
     bind: (fd, address, lengthBytes) => answer(native.bind(fd, address, lengthBytes)),
     connect: (fd, address, lengthBytes) => answer(native.connect(fd, address, lengthBytes)),
     listen: (fd, backlog) => answer(native.listen(fd, backlog)),

@@ -7,9 +7,10 @@ import {
   POLICY_ROUND_ROBIN,
   POLICY_SEQUENTIAL,
 } from "../handoff/plan.ts";
+import { ATTEMPTS_MAX } from "../limits.ts";
 import type { RandomPool } from "../std/random_pool.ts";
+import { RCODE_NOERROR } from "../wire/constants.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
-import type { Query } from "../wire/query.ts";
 import type { Upstream } from "./upstream.ts";
 
 export const NO_UPSTREAM = -1;
@@ -32,6 +33,10 @@ export class Route {
   readonly #from: Uint8Array;
   readonly #except: readonly Uint8Array[];
   readonly #failoverBits: number;
+  readonly #nextBits: number;
+  readonly #nextOnNodata: boolean;
+  /** Attempts per question, whichever upstream they go to. */
+  readonly attemptsMax: number;
   #turn = 0;
 
   /** @param known all upstreams of the data plane; `upstreams` are indices into it. */
@@ -52,14 +57,18 @@ export class Route {
     this.#random = random;
     this.#from = nameToWire(plan.from);
     this.#except = plan.except.map((zone) => nameToWire(zone));
-    this.#failoverBits = plan.failoverRcodes.reduce((bits, rcode) => bits | (1 << rcode), 0);
+    this.#failoverBits = bitsOf(plan.failoverRcodes);
+    this.#nextBits = bitsOf(plan.nextRcodes);
+    this.#nextOnNodata = plan.nextOnNodata;
+    const { maxConnectAttempts } = plan;
+    this.attemptsMax = Math.min(maxConnectAttempts || ATTEMPTS_MAX, ATTEMPTS_MAX);
   }
 
-  /** Whether the query's name is in `from` and in none of `except`. */
-  takes(query: Query): boolean {
-    if (!isBelow(this.#from, query.nameBytes, query.nameLength)) return false;
+  /** Whether the folded name is in `from` and in none of `except`. */
+  takes(name: Uint8Array, nameLength: number): boolean {
+    if (!isBelow(this.#from, name, nameLength)) return false;
     for (let index = 0; index < this.#except.length; index++) {
-      if (isBelow(this.#except[index]!, query.nameBytes, query.nameLength)) return false;
+      if (isBelow(this.#except[index]!, name, nameLength)) return false;
     }
     return true;
   }
@@ -71,6 +80,12 @@ export class Route {
   /** Whether `failover` names this rcode. */
   failsOverOn(rcode: number): boolean {
     return rcode < 32 && ((this.#failoverBits >>> rcode) & 1) === 1;
+  }
+
+  /** Whether `next` or `next_on_nodata` hands such an answer on to the next route. */
+  handsOn(rcode: number, answerCount: number): boolean {
+    if (rcode === RCODE_NOERROR) return this.#nextOnNodata && answerCount === 0;
+    return rcode < 32 && ((this.#nextBits >>> rcode) & 1) === 1;
   }
 
   /** Whether an upstream that is up has not been tried. */
@@ -120,4 +135,9 @@ export class Route {
         throw new RangeError("Cannot choose an upstream: unknown policy");
     }
   }
+}
+
+/** Cold: at start. */
+function bitsOf(rcodes: readonly number[]): number {
+  return rcodes.reduce((bits, rcode) => bits | (1 << rcode), 0);
 }

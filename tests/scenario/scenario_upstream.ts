@@ -124,6 +124,9 @@ export class ScenarioUpstream {
       problems.push(`expected ${messageText(expected)}`);
     }
     if (heard.overTcp !== words.has("tcp")) problems.push(heard.overTcp ? "by TCP" : "by UDP");
+    const from = words.value("from");
+    if (from !== undefined && from !== heard.from.address)
+      problems.push(`from ${heard.from.address}`);
     if (heard.from.port < RESERVED_PORTS) problems.push(`from port ${heard.from.port}`);
     if (problems.length === 0) return;
     throw words.error(`${this.name} got ${messageText(heard.message)}: ${problems.join("; ")}`);
