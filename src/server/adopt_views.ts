@@ -57,6 +57,7 @@ export function adoptViews(plane: Plane, plan: Plan): void {
   plane.scopeViews = scopeViewsOf(plan, plane.scopeViews);
   tables.isCacheDue = true;
   settleCache(plane);
+  plane.loopWatch.adopt(plane);
 }
 
 /** The views of scopes; of those that are not in the plan, what they were. */

@@ -12,7 +12,12 @@ import {
   VARIANT_NO_RECURSION,
 } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { REASON_TIMEOUT, REASON_UNREACHABLE, REASON_UPSTREAMS_DOWN } from "../handoff/records.ts";
+import {
+  REASON_LOOP,
+  REASON_TIMEOUT,
+  REASON_UNREACHABLE,
+  REASON_UPSTREAMS_DOWN,
+} from "../handoff/records.ts";
 import {
   ATTEMPTS_MAX,
   PROBE_TIMEOUT_MS,
@@ -42,7 +47,7 @@ export function ask(plane: Plane, slot: number): void {
   while (pending.attemptCounts[slot]! < route.attemptsMax) {
     const position = route.choose(pending.triedBits[slot]!);
     if (position === NO_UPSTREAM) {
-      reason = REASON_UPSTREAMS_DOWN;
+      reason = route.isLoop ? REASON_LOOP : REASON_UPSTREAMS_DOWN;
       break;
     }
     pending.triedBits[slot]! |= 1 << position;
@@ -119,17 +124,43 @@ export function probe(plane: Plane, upstream: number): void {
     noteFailure(plane, upstream);
     known.probeFailureCount += 1;
   }
+  const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
+  sendProbe(plane, upstream, plane.probeOffsets[upstream]!, plane.probeLengths[upstream]!, flags);
+}
+
+/**
+ * Asks `upstream` a question that we may be asked in turn, see loop_watch.ts; not while a probe is
+ * under way, whose reply would be taken for this one's.
+ *
+ * @param isDue called when it can be sent.
+ */
+export function askForLoop(
+  plane: Plane,
+  upstream: number,
+  offset: number,
+  lengthBytes: number,
+  isDue: () => boolean,
+): void {
+  if (plane.pending.attemptKeys[plane.pending.probeOf(upstream)] !== NO_ATTEMPT || !isDue()) return;
+  sendProbe(plane, upstream, offset, lengthBytes, FLAG_RD);
+}
+
+function sendProbe(
+  plane: Plane,
+  upstream: number,
+  offset: number,
+  lengthBytes: number,
+  flags: number,
+): void {
+  const known = plane.upstreams[upstream]!;
   const channel = chooseChannel(plane, upstream, false);
   if (channel === NO_CHANNEL) return;
   const id = freeId(plane, channel);
   if (id === NO_ID) return;
-  const offset = plane.probeOffsets[upstream]!;
-  const lengthBytes = plane.probeLengths[upstream]!;
-  const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
   const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
   if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt)) return;
   known.probeSentMs = plane.nowMs;
-  pending.beginProbe(upstream, channel, id);
+  plane.pending.beginProbe(upstream, channel, id);
   plane.channels.inFlightCounts[channel]! += 1;
 }
 

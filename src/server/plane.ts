@@ -7,6 +7,7 @@
  */
 
 import type { Cache } from "../cache/cache.ts";
+import { LOOP_WORDS } from "../handoff/loop_words.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
 import type { SecureUpstream } from "../handoff/worker_start.ts";
@@ -38,6 +39,7 @@ import { PlanTables } from "./adopt_views.ts";
 import { Client } from "./client.ts";
 import { Exchanges } from "./exchanges.ts";
 import { ListenerTable } from "./listener_table.ts";
+import { LoopWatch } from "./loop_watch.ts";
 import { QueryBatch } from "./query_batch.ts";
 import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
@@ -72,6 +74,10 @@ export interface PlaneOptions {
   readonly ring: RingWriter;
   /** What this worker says when it is asked who it is, see instance_answer.ts. */
   readonly instance: string;
+  /** For the names of probes for loops: the same in all workers, and known to nobody else. */
+  readonly loopSecret?: string;
+  /** Shared by all workers, see handoff/loop_words.ts. Default: shared with nobody. */
+  readonly loopWords?: Int32Array;
   /** Leads `descriptor` to an upstream by TLS, see worker_start.ts. Default: nowhere. */
   readonly connectSecure?: ConnectSecure | undefined;
 }
@@ -114,6 +120,7 @@ export class Plane {
   readonly tcpChannels: TcpChannels;
   readonly tcpClients: TcpClients;
   readonly exchanges: Exchanges;
+  readonly loopWatch: LoopWatch;
   /** By number; also those that are in no plan any more, until their number is another's. */
   readonly upstreams: Upstream[] = [];
   /** By number, likewise. */
@@ -182,6 +189,11 @@ export class Plane {
       slab.carve(REQUEST_BYTES, 64),
       slab.carve(roundUp(TCP_MESSAGE_BYTES_MAX), 64),
     );
+    this.loopWatch = new LoopWatch({
+      slab,
+      secret: options.loopSecret ?? "",
+      words: options.loopWords ?? new Int32Array(new SharedArrayBuffer(LOOP_WORDS * 4)),
+    });
     this.queryScratch = slab.carve(UPSTREAM_QUERY_BYTES, 64);
     this.probeOffsets = new Int32Array(UPSTREAMS_MAX).fill(-1);
     this.probeLengths = new Int32Array(UPSTREAMS_MAX);

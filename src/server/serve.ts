@@ -1,7 +1,14 @@
 /** The life of a data-plane worker: open, serve, finish what is in flight, close. */
 
 import { Cache } from "../cache/cache.ts";
-import { announcedPlan, requestedStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
+import {
+  announcedPlan,
+  loopWords,
+  requestedStage,
+  STAGE_LEAVE,
+  STAGE_STOP,
+  workersSecret,
+} from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { RingWriter } from "../handoff/ring.ts";
@@ -30,6 +37,8 @@ export function createPlane(
   return new Plane({
     kernel,
     connectSecure,
+    loopSecret: workersSecret(start.controlMemory),
+    loopWords: loopWords(start.controlMemory),
     plan: start.plan,
     cache: new Cache(start.cacheMemory, {
       shared: start.workerCount > 1,

@@ -37,6 +37,8 @@ export class Route {
   readonly #nextOnNodata: boolean;
   /** Attempts per question, whichever upstream they go to. */
   readonly attemptsMax: number;
+  /** Bit i: upstream i leads back to us. */
+  #loopingBits = 0;
   #turn = 0;
 
   /** @param known all upstreams of the data plane; `upstreams` are indices into it. */
@@ -88,11 +90,27 @@ export class Route {
     return rcode < 32 && ((this.#nextBits >>> rcode) & 1) === 1;
   }
 
+  /** Upstream `position` leads back to us, or does no longer: it is not chosen while it does. */
+  setLooping(position: number, isLooping: boolean): void {
+    const bit = 1 << position;
+    this.#loopingBits = isLooping ? this.#loopingBits | bit : this.#loopingBits & ~bit;
+  }
+
+  isLooping(position: number): boolean {
+    return ((this.#loopingBits >>> position) & 1) === 1;
+  }
+
+  /** Whether no upstream is left that does not lead back to us. */
+  get isLoop(): boolean {
+    return this.#loopingBits === (1 << this.upstreams.length) - 1;
+  }
+
   /** Whether an upstream that is up has not been tried. */
   hasFresh(triedBits: number): boolean {
     for (let position = 0; position < this.upstreams.length; position++) {
       const upstream = this.#known[this.upstreams[position]!]!;
-      if (((triedBits >>> position) & 1) === 0 && !upstream.isDown) return true;
+      const isOut = (((triedBits | this.#loopingBits) >>> position) & 1) === 1;
+      if (!isOut && !upstream.isDown) return true;
     }
     return false;
   }
@@ -102,24 +120,27 @@ export class Route {
    * not yet tried for this question, then among those not yet tried, then among all.
    *
    * @param triedBits bit i is set when position i was tried.
-   * @returns NO_UPSTREAM when all are down and the route is to fail fast.
+   * @returns NO_UPSTREAM when all are down and the route is to fail fast, or all lead back to us.
    */
   choose(triedBits: number): number {
     const count = this.upstreams.length;
     const start = count === 1 ? 0 : this.#start(count);
     let untried = NO_UPSTREAM;
     let up = NO_UPSTREAM;
+    let any = NO_UPSTREAM;
     for (let step = 0; step < count; step++) {
       const position = (start + step) % count;
+      if (this.isLooping(position)) continue;
       const isUp = !this.#known[this.upstreams[position]!]!.isDown;
       const isFresh = ((triedBits >>> position) & 1) === 0;
       if (isUp && isFresh) return position;
+      if (any === NO_UPSTREAM) any = position;
       if (isFresh && untried === NO_UPSTREAM) untried = position;
       if (isUp && up === NO_UPSTREAM) up = position;
     }
     if (up !== NO_UPSTREAM) return up;
-    if (this.#failfast) return NO_UPSTREAM;
-    return untried === NO_UPSTREAM ? start : untried;
+    if (this.#failfast || any === NO_UPSTREAM) return NO_UPSTREAM;
+    return untried === NO_UPSTREAM ? any : untried;
   }
 
   #start(count: number): number {
