@@ -86,7 +86,11 @@ export function createFfiKernel(
     read: (fd, buffer, lengthBytes) => answer(native.read(fd, buffer, lengthBytes)),
     write: (fd, buffer, lengthBytes) => answer(native.write(fd, buffer, lengthBytes)),
     socket: (family, type, protocol) => opened(native.socket(family, type, protocol)),
-    socketPair: (pair) => answer(native.socketpair(AF_UNIX, PAIR_TYPE, 0, pair)),
+    socketPair: (offset) => {
+      const code = answer(native.socketpair(AF_UNIX, PAIR_TYPE, 0, library.pointer(offset)));
+      if (code >= 0) descriptors[slab.words[offset >> 2]!] = 1;
+      return code;
+    },
     bind: (fd, address, lengthBytes) => answer(native.bind(fd, address, lengthBytes)),
     connect: (fd, address, lengthBytes) => answer(native.connect(fd, address, lengthBytes)),
     listen: (fd, backlog) => answer(native.listen(fd, backlog)),

@@ -174,7 +174,7 @@ export class Sockets {
    * to have it. @returns as `connectUdp`.
    */
   connectPair(): number {
-    const code = this.#kernel.socketPair(this.#valuePointer);
+    const code = this.#kernel.socketPair(this.#value);
     if (code < 0) return code;
     this.otherEnd = this.#kernel.slab.words[(this.#value >> 2) + 1]!;
     return this.#kernel.slab.words[this.#value >> 2]!;

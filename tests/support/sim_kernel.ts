@@ -194,9 +194,8 @@ export class SimKernel extends SimSystem implements Kernel {
     });
   }
 
-  socketPair(pair: Pointer): number {
+  socketPair(offset: number): number {
     return this.call("socketPair", () => {
-      const at = this.memory.offsetOf(pair, 8);
       const [one, other] = this.network.connectedPair();
       const descriptors = [one, other].map((stream) => {
         const file = new TcpFile(this.network, AF_UNIX, stream.local.address, false);
@@ -209,7 +208,7 @@ export class SimKernel extends SimSystem implements Kernel {
         return -EMFILE;
       }
       descriptors.forEach((fd, index) => {
-        this.slab.view.setInt32(at + 4 * index, fd, true);
+        this.slab.view.setInt32(offset + 4 * index, fd, true);
       });
       return 0;
     });
