@@ -34,6 +34,7 @@ export const COUNTER_NAMES = [
   "upstreamTruncated",
   "upstreamFailovers",
   "upstreamSocketsOpened",
+  "loopsFound",
   "tcpAccepted",
   "tcpRefused",
   "tcpClosedIdle",

@@ -6,6 +6,7 @@ import { cacheSetup } from "./cache/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { logSetup } from "./log/setup.ts";
+import { loopSetup } from "./loop/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
@@ -15,6 +16,7 @@ export const PLUGINS = {
   errors: errorsSetup,
   log: logSetup,
   cache: cacheSetup,
+  loop: loopSetup,
   forward: forwardSetup,
   reload: reloadSetup,
   whoami: whoamiSetup,

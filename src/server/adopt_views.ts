@@ -11,7 +11,7 @@ import type { ForwardPlan, Plan, ViewPlan } from "../handoff/plan.ts";
 import { CHANNELS_MAX, UPSTREAMS_MAX, VIEW_LEAVE_MS } from "../limits.ts";
 import { CHANNEL_TCP } from "../upstream/channels.ts";
 import { Route } from "../upstream/route.ts";
-import { Upstream, type UpstreamSettings } from "../upstream/upstream.ts";
+import { Upstream, type UpstreamSettings, upstreamSettings } from "../upstream/upstream.ts";
 import type { Plane } from "./plane.ts";
 import { View } from "./view.ts";
 
@@ -57,6 +57,7 @@ export function adoptViews(plane: Plane, plan: Plan): void {
   plane.scopeViews = scopeViewsOf(plan, plane.scopeViews);
   tables.isCacheDue = true;
   settleCache(plane);
+  plane.loopWatch.adopt(plane);
 }
 
 /** The views of scopes; of those that are not in the plan, what they were. */
@@ -109,7 +110,9 @@ function replaceView(plane: Plane, plan: ViewPlan, numbers: ReadonlyMap<string, 
 
 function addRoute(plane: Plane, forward: ForwardPlan, numbers: ReadonlyMap<string, number>): Route {
   const { routes, tables, upstreams, random } = plane;
-  const members = settingsOf(forward).map((settings) => numbers.get(JSON.stringify(settings))!);
+  const members = upstreamSettings(forward).map(
+    (settings) => numbers.get(JSON.stringify(settings))!,
+  );
   const isFree = (route: Route) => !tables.routes.has(route) && route.inFlightCount === 0;
   const free = routes.findIndex(isFree);
   const number = free < 0 ? routes.length : free;
@@ -131,7 +134,7 @@ function takeUpstreams(plane: Plane, plan: Plan, stay: ReadonlySet<number>): Map
   const { upstreams, tables } = plane;
   const wanted = new Map<string, UpstreamSettings>();
   for (const { forwards } of plan.views) {
-    for (const settings of forwards.flatMap(settingsOf)) {
+    for (const settings of forwards.flatMap(upstreamSettings)) {
       wanted.set(JSON.stringify(settings), settings);
     }
   }
@@ -202,16 +205,4 @@ function retireSockets(plane: Plane, number: number): void {
 
 function textOf(view: ViewPlan): string {
   return JSON.stringify(view);
-}
-
-function settingsOf(forward: ForwardPlan): UpstreamSettings[] {
-  const { forceTcp, maxFails, expireMs, healthCheck } = forward;
-  return forward.upstreams.map(({ address, port }) => ({
-    address,
-    port,
-    forceTcp,
-    maxFails,
-    expireMs,
-    healthCheck,
-  }));
 }

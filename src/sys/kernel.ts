@@ -46,6 +46,12 @@ export interface Kernel {
   write(fd: number, buffer: Pointer, lengthBytes: number): number;
 
   socket(family: number, type: number, protocol: number): number;
+  /**
+   * Two non-blocking stream sockets that are connected with each other (socketpair(2)), written to
+   * byte `offset` of the slab as two words. The second one is for another thread: it is not noted
+   * as ours. Allocates: not per query.
+   */
+  socketPair(offset: number): number;
   bind(fd: number, address: Pointer, lengthBytes: number): number;
   connect(fd: number, address: Pointer, lengthBytes: number): number;
   listen(fd: number, backlog: number): number;
