@@ -20,29 +20,32 @@ import {
   USES_MASK,
 } from "./buckets.ts";
 import {
-  ENTRY_EXPIRES_AT,
   ENTRY_HASH,
   ENTRY_NEWER,
   ENTRY_OLDER,
   ENTRY_SEQUENCE,
   ENTRY_SIZES,
+  ENTRY_STORED_AT,
   entryUnits,
   entryWords,
   killEntry,
 } from "./entry.ts";
-import { linkEntry, listOfEntry, relinkEntry, unlinkEntry } from "./lists.ts";
+import { linkEntry, listOfEntry, relinkEntry, unlinkEntry, usefulSec } from "./lists.ts";
 import {
   BUCKET_SLOTS,
   type CacheMemory,
+  COUNT_EVICTED,
   COUNT_EVICTED_BUCKET,
   COUNT_EXPIRED,
   COUNT_REPLACED,
   COUNT_STORED,
   ENTRIES,
+  evictionsAt,
   LIVE_UNITS,
   LOCK,
   NOW_SEC,
   SEQUENCE,
+  VIEWS_AT,
 } from "./memory.ts";
 
 const LOW_16 = 0xffff;
@@ -65,9 +68,9 @@ export class Placement {
     this.#words[NOW_SEC] = nowSec;
   }
 
-  /** Seconds until the entry at word `at` expires; 0 or less when it has. */
+  /** Seconds until the entry at word `at` is of no use; 0 or less when it is of none. */
   leftSec(at: number): number {
-    return (this.#words[at + ENTRY_EXPIRES_AT] - this.#nowSec) | 0;
+    return usefulSec(this.#words, at, this.#nowSec);
   }
 
   /** The slot of the entry at word `at`, which is alive. */
@@ -121,6 +124,15 @@ export class Placement {
     this.#setSlot(slot, location & (UNITS_MASK | USES_MASK));
     this.#memory.counters[COUNT_REPLACED]++;
     this.#observe(COUNT_STORED, at);
+  }
+
+  /**
+   * Writes the time to the entry of `slot`, in place of when it was stored. One word that readers
+   * either see or not: no need to clear the slot.
+   */
+  noteFailure(slot: number): void {
+    const words = this.#words;
+    words[((words[slot] & UNITS_MASK) << 2) + ENTRY_STORED_AT] = this.#nowSec;
   }
 
   /** Takes the entry of `slot` out of everything; its bytes stay until a tail passes. */
@@ -216,7 +228,10 @@ export class Placement {
    * Every entry that is stored, expires or is evicted passes here, once, with the entry at word
    * `at` still whole: the place for whoever wants to follow what is in the cache.
    */
-  #observe(moment: number, _at: number): void {
-    this.#memory.counters[moment]++;
+  #observe(moment: number, at: number): void {
+    const memory = this.#memory;
+    memory.counters[moment]++;
+    if (moment < COUNT_EVICTED || moment > COUNT_EVICTED_BUCKET) return;
+    memory.lists[evictionsAt(listOfEntry(this.#words, at) - VIEWS_AT)]++;
   }
 }

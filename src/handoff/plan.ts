@@ -83,6 +83,36 @@ export interface CachePlan {
   readonly disableDenial: readonly string[];
   /** Answers keep the TTL of the moment of storing. */
   readonly keepTtl: boolean;
+  /** Null: none is asked for again before it expires. */
+  readonly prefetch: PrefetchPlan | null;
+  /** Null: nothing is given that has expired. */
+  readonly stale: StalePlan | null;
+}
+
+/** Answers that are asked for often are refreshed before they expire. */
+export interface PrefetchPlan {
+  /** Hits from which on that is so, 1 or more, … */
+  readonly amount: number;
+  /** … with less than so long between each and the next. */
+  readonly gapMs: number;
+  /** The last part of its life in which an answer is refreshed, 10 to 90. */
+  readonly percentage: number;
+}
+
+/** Answers that have expired are given in place of none (RFC 8767). */
+export interface StalePlan {
+  /** For so long after they expired. */
+  readonly windowMs: number;
+  /** The upstream is asked first, and only if it does not know … */
+  readonly isVerified: boolean;
+  /** … or takes longer than this, a stale answer is given; 0 is as long as it is asked. */
+  readonly verifyTimeoutMs: number;
+  /** TTL of all records in a stale answer. */
+  readonly responseTtlSec: number;
+  /** From a refresh that failed to the next one, at least. */
+  readonly recheckMs: number;
+  /** A denial does not take the place of an answer that is within the window. */
+  readonly prefersPositive: boolean;
 }
 
 export interface CacheClassPlan {

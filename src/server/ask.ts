@@ -29,6 +29,7 @@ import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
 import { writeQuery } from "../wire/answer.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
+import { answerEarly } from "./answer_early.ts";
 import { endAttempt, leaveSilentConnection, noteFailure } from "./attempts.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
@@ -75,6 +76,13 @@ export function handleTimeout(plane: Plane, slot: number): void {
     finishFailed(plane, slot, REASON_TIMEOUT);
     return;
   }
+  if (plane.nowMs >= pending.staleMs[slot]!) {
+    answerEarly(plane, slot);
+    if (plane.nowMs < pending.dueMs[slot]!) {
+      setTimer(plane, slot, pending.dueMs[slot]!);
+      return;
+    }
+  }
   const last = slot * ATTEMPTS_MAX + pending.attemptCounts[slot]! - 1;
   counters[COUNTER.upstreamTimeouts]! += 1;
   if (pending.attemptKeys[last] !== NO_ATTEMPT) {
@@ -82,6 +90,12 @@ export function handleTimeout(plane: Plane, slot: number): void {
     leaveSilentConnection(plane, last, pending.attemptSentMs[last]!);
   }
   ask(plane, slot);
+}
+
+/** Clients of `slot` are given a stale answer at `atMs`, if there is no other by then. */
+export function expectStale(plane: Plane, slot: number, atMs: number): void {
+  plane.pending.staleMs[slot] = atMs;
+  setTimer(plane, slot, plane.pending.dueMs[slot]!);
 }
 
 /** An attempt has failed for good: its channel is gone, or it was answered with an error. */
@@ -258,5 +272,8 @@ function deadlineMs(plane: Plane, slot: number): number {
 }
 
 function setTimer(plane: Plane, slot: number, atMs: number): void {
-  plane.pending.timers.set(slot, Math.min(atMs, deadlineMs(plane, slot)));
+  const { pending } = plane;
+  const dueMs = Math.min(atMs, deadlineMs(plane, slot));
+  pending.dueMs[slot] = dueMs;
+  pending.timers.set(slot, Math.min(dueMs, pending.staleMs[slot]!));
 }

@@ -8,6 +8,7 @@
 
 import { NOT_CACHED } from "../cache/cache.ts";
 import {
+  KIND_SUCCESS,
   VARIANT_CHECKING_DISABLED,
   VARIANT_DNSSEC_OK,
   VARIANT_NO_RECURSION,
@@ -34,12 +35,14 @@ import {
   type Query,
   readQuery,
 } from "../wire/query.ts";
-import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
-import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
+import { ANSWER_EXPIRED, ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
+import { answerExpired } from "./answer_expired.ts";
+import { TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
-import { logAnswer } from "./log_answer.ts";
+import { logHit, noteDenial } from "./note_hit.ts";
 import type { Plane } from "./plane.ts";
+import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
 import type { View } from "./view.ts";
 import { NO_SCOPE, type ZoneRouter } from "./zone_router.ts";
@@ -111,12 +114,16 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
   const cached = policy !== null && view.caches(plane.query);
   if (cached) {
     const answered = answerFromCache(plane, view.id, variant, policy.keepTtl, target, limitBytes);
-    if (answered !== NO_ANSWER) {
+    if (answered > NO_ANSWER) {
+      let length = answered;
       plane.counters[COUNTER.hits]! += 1;
-      if (view.logClasses !== 0 && plane.client.transport !== TRANSPORT_EXCHANGE) {
-        logAnswer(plane, view, target, answered, plane.nowMs);
-      }
-      return answered;
+      if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
+      if (view.logClasses !== 0) logHit(plane, view, target, length);
+      if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
+      return length;
+    }
+    if (answered === ANSWER_EXPIRED && policy.staleSec !== 0) {
+      return answerExpired(plane, view, policy, variant, target, limitBytes);
     }
   }
   plane.counters[COUNTER.misses]! += 1;
@@ -132,7 +139,7 @@ export function variantOf(query: Query): number {
   );
 }
 
-/** Fast path: an answer that is in the cache and has not expired; NO_ANSWER otherwise. */
+/** Fast path: an answer that is in the cache; ANSWER_EXPIRED, or NO_ANSWER when there is none. */
 function answerFromCache(
   plane: Plane,
   viewId: number,
@@ -144,7 +151,8 @@ function answerFromCache(
   const { cache, query } = plane;
   const { name, nameLength, hash, type } = query;
   const entry = cache.find(name, nameLength, hash, type, query.class, variant, viewId);
-  if (entry === NOT_CACHED || cache.expiresAtSec <= plane.nowSec) return NO_ANSWER;
+  if (entry === NOT_CACHED) return NO_ANSWER;
+  if (cache.expiresAtSec <= plane.nowSec) return ANSWER_EXPIRED;
   // The fields that `find` has read are used, and no others: another worker may be writing.
   const answered = writeAnswer(
     cache.words,

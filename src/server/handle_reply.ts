@@ -17,6 +17,7 @@ import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { clampTtls, writeCleanReply } from "../wire/clean_reply.ts";
 import {
   HEADER_BYTES,
+  NO_EDE,
   RCODE_FORMERR,
   RCODE_NOTIMP,
   RCODE_REFUSED,
@@ -28,6 +29,7 @@ import { askAgain, askSame } from "./ask.ts";
 import { endAttempt, noteAlive, noteReply } from "./attempts.ts";
 import { finishAnswered, finishFailed, storeScratch } from "./finish.ts";
 import type { Plane } from "./plane.ts";
+import { keepStale } from "./stale.ts";
 
 const HEADER_ID_BYTES = 2;
 const MS_PER_SEC = 1000;
@@ -112,8 +114,9 @@ export function finishWithReply(plane: Plane, slot: number): void {
   }
   scratch.messageLength = length;
   scratch.ttlCount = reply.ttlCount;
+  scratch.infoCode = NO_EDE;
   settle(plane, slot);
-  storeScratch(plane, slot);
+  if (!keepStale(plane, slot)) storeScratch(plane, slot);
   finishAnswered(plane, slot);
 }
 
@@ -133,6 +136,7 @@ function settle(plane: Plane, slot: number): void {
   const variant = pending.variants[slot]!;
   const unixSec = reply.hasRrsig === 1 ? Math.floor(plane.kernel.wallMs() / MS_PER_SEC) : 0;
   decide(reply, policy, scratch.bytes, name, variant, unixSec, decision);
+  if (decision.kind === KIND_DEAD) plane.counters[COUNTER.cacheDrops]! += 1;
   clampTtls(
     scratch.view,
     scratch.messageOffset,

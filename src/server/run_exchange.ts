@@ -8,7 +8,7 @@ import { COUNTER } from "../handoff/counters.ts";
 import { TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import type { Done, FrontPlugin, Request } from "../plugins/front_plugin.ts";
 import { writeCleanReply } from "../wire/clean_reply.ts";
-import { RCODE_SERVFAIL } from "../wire/constants.ts";
+import { NO_EDE, RCODE_SERVFAIL } from "../wire/constants.ts";
 import { type DnsMessage, decodeMessage, encodeMessage, messageFor } from "../wire/message.ts";
 import { wireToName } from "../wire/name.ts";
 import { REPLY_OK, readReply } from "../wire/reply.ts";
@@ -160,6 +160,7 @@ function fillScratch(plane: Plane, message: DnsMessage): boolean {
     scratch.ttlOffsets,
   );
   scratch.ttlCount = reply.ttlCount;
+  scratch.infoCode = NO_EDE;
   if (scratch.messageLength === 0) return false;
   scratch.decision.kind = KIND_DEAD;
   scratch.decision.lifetimeSec = 0;

@@ -216,6 +216,8 @@ function warmUpPlan(upstreamPort: number): Plan {
           disableSuccess: [],
           disableDenial: [],
           keepTtl: false,
+          prefetch: null,
+          stale: null,
         },
         forwards: [
           {

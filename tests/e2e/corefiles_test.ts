@@ -20,8 +20,6 @@ const FIELD_CHECKS = [...FORWARD_CHECKS, ...PLUGIN_CHECKS];
 
 /** Directives, and `PLUGIN.OPTION` for options that have no effect yet. */
 const TO_COME: readonly string[] = [
-  "cache.prefetch",
-  "cache.serve_stale",
   "errors.consolidate",
   "health",
   "hosts",

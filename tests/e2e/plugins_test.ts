@@ -75,6 +75,45 @@ test("cache keeps denials as long as their SOA says", async (context) => {
   assert.equal(upstream.count("denied.example.org."), 1);
 });
 
+/** The TTL that only stale answers have. */
+const STALE_TTL_SEC = 77;
+
+test("cache gives stale answers with serve_stale, while the upstream fails", async (context) => {
+  const isFailing = { now: false };
+  const upstream = await startScriptedUpstream(context, (query) => {
+    if (isFailing.now) query.reply({ rcode: SERVFAIL });
+    else query.reply({ answer: [parseRecord(`${query.name} 1 A 192.0.2.1`)] });
+  });
+  for (const mode of ["immediate", "verify 500ms"]) {
+    const name = `${mode.slice(0, 6)}.example.org`;
+    const stale = `serve_stale 1h ${mode} ${STALE_TTL_SEC}s 1s`;
+    const server = await serveWith(context, upstream, `cache {\n${stale}\n}`);
+    isFailing.now = false;
+    assert.equal(await ttlOf(server, name), 1);
+    isFailing.now = true;
+    const isStale = async () => (await ttlOf(server, name)) === STALE_TTL_SEC;
+    await until(`${mode}: its answer is stale`, isStale);
+    const asked = upstream.count(`${name}.`);
+    await until(`${mode}: it was asked again`, async () => {
+      assert.equal(await isStale(), true);
+      return upstream.count(`${name}.`) > asked;
+    });
+    isFailing.now = false;
+    await until(`${mode}: the upstream is believed again`, async () => !(await isStale()));
+  }
+});
+
+test("cache refreshes popular answers with prefetch, before they expire", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "cache {\nprefetch 2 1m 90%\n}");
+  const { rcode } = await ask(server.port, "ttl60.example.org", "A");
+  assert.equal(rcode, "NOERROR");
+  await until("it was refreshed", async () => {
+    assert.ok((await ttlOf(server, "ttl60.example.org")) > 50);
+    return upstream.count("ttl60.example.org.") === 2;
+  });
+});
+
 test("cache keeps failures, and none with servfail 0", async (context) => {
   const upstream = await startScriptedUpstream(context, withTtl);
   const keeping = await serveWith(context, upstream, "cache");
