@@ -27,6 +27,13 @@ const MATCHES: readonly (readonly [pattern: string, text: string, match: string[
   // Groups.
   ["(?P<n>a)(?P<m>b)?", "a", ["a", "a", ""]],
   ["(?P<1a>x)(?<_>y)", "xy", ["xy", "x", "y"]],
+  ["((a)|b)*", "ab", ["ab", "b", "a"]],
+  ["(|a)*", "a", ["", ""]],
+  ["(a|)+", "a", ["a", "a"]],
+  ["(|a)?", "a", ["", ""]],
+  ["(a*)*?b", "aab", ["aab", "aa"]],
+  ["(?:(a)|b){2,3}", "abab", ["aba", "a"]],
+  ["(?U:(a|b){1,3})c?", "abc", ["a", "a"]],
   ["(a+)+b", "aab", ["aab", "aa"]],
   // Classes.
   ["[[:alpha:]]+", "1ab2", ["ab"]],
@@ -78,6 +85,16 @@ test("GoRegexp.match() finds what Go finds", () => {
   }
 });
 
+test("GoRegexp.match() takes linear time, whatever the pattern", () => {
+  // Each of these takes the runtime's own engine longer than anybody waits.
+  const patterns = ["(a+)+b", "(a|a)*b", "(a*)*b", ".*.*.*.*.*.*b", "^(a?){30}(a?){30}b$"];
+  for (const pattern of patterns) {
+    assert.equal(new GoRegexp(pattern).match("a".repeat(1000)), null, pattern);
+  }
+  const pattern = `^${"(a|a|a)".repeat(30)}b$`;
+  assert.equal(new GoRegexp(pattern).match("a".repeat(1000)), null, pattern);
+});
+
 test("GoRegexp.groupNames are by the number of the group", () => {
   assert.deepEqual(new GoRegexp("(a)(?:b)(?P<n>c(?<m>d))").groupNames, ["", "", "n", "m"]);
 });
@@ -107,6 +124,10 @@ test("goRegexpProblem() says what Go does not understand", () => {
     ["a{1001}", 'expected counts up to 1000 in order, not "{1001}"'],
     ["a{2,1}", 'expected counts up to 1000 in order, not "{2,1}"'],
     ["(a{100}){20}", "expected at most 1000 repeats, counting those in each other"],
+    [
+      "((?:aaaaaaaaaaaaaaaaaaaaaaaaaaa|b)*){1000}",
+      "expected a pattern that comes to less: counts multiply what they count",
+    ],
     ["a".repeat(10_001), "expected at most 10000 characters"],
     ["(".repeat(1001), "expected at most 1000 groups in each other"],
   ];
