@@ -9,7 +9,7 @@ import {
   KIND_SERVFAIL,
 } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { NO_ROUTE } from "../upstream/route.ts";
 import { writeAnswer } from "../wire/answer.ts";
 import {
@@ -77,7 +77,14 @@ export function finishFailed(plane: Plane, slot: number, reason: number): void {
   const waiter = pending.firstWaiters[slot]!;
   if (waiter !== NO_WAITER) {
     const { waiters } = plane;
-    logFailure(plane, view, waiters.questionOffset(waiter), waiters.questionBytes(waiter), reason);
+    logFailure(
+      plane,
+      view,
+      slot,
+      waiters.questionOffset(waiter),
+      waiters.questionBytes(waiter),
+      reason,
+    );
   }
   const failureSec = pending.cached[slot] === 0 ? 0 : (view.policy?.failureSec ?? 0);
   scratch.decision.kind = failureSec === 0 ? KIND_DEAD : KIND_SERVFAIL;
@@ -117,7 +124,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   plane.waiters.load(waiter, query, client);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
-    const length = writeScratch(plane, target, udpLimit(query.udpSizeBytes));
+    const length = writeScratch(plane, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     logWaiter(plane, view, waiter, target, length);
@@ -143,9 +150,9 @@ function logWaiter(plane: Plane, view: View, waiter: number, target: number, len
   logAnswer(plane, view, target, length, plane.waiters.startedMs[waiter]!);
 }
 
-/** What we send by UDP at most to a client that says it can take `udpSizeBytes`. */
-export function udpLimit(udpSizeBytes: number): number {
-  return udpSizeBytes < UDP_ANSWER_BYTES_MAX ? udpSizeBytes : UDP_ANSWER_BYTES_MAX;
+/** What `view` sends by UDP at most to a client that says it can take `udpSizeBytes`. */
+function udpLimit(view: View, udpSizeBytes: number): number {
+  return udpSizeBytes < view.udpBytesMax ? udpSizeBytes : view.udpBytesMax;
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {

@@ -62,12 +62,13 @@ function startQuestion(
   limitBytes: number,
 ): number {
   const { pending, waiters, query } = plane;
-  if (view.back !== null && answerBehind(plane, view.back)) {
+  if (view.back !== null && answerBehind(plane, view, view.back)) {
     return finishOwn(plane, view, variant, cached, target, limitBytes);
   }
   const route = view.routeFor(query);
   if (route === null) {
-    logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
+    const { questionOffset, questionLength } = query;
+    logFailure(plane, view, NO_SLOT, questionOffset, questionLength, REASON_NO_ROUTE);
     return refuse(plane, COUNTER.answersServfail, RCODE_SERVFAIL, target, limitBytes);
   }
   if (route.isFull()) {

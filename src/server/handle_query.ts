@@ -101,7 +101,8 @@ export function answerQuery(
     plane.counters[COUNTER.shedWaiters]! += 1;
     return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
   }
-  return answerFromView(plane, view, target, limitBytes);
+  const isWithin = limitBytes <= view.udpBytesMax || plane.client.transport !== TRANSPORT_UDP;
+  return answerFromView(plane, view, target, isWithin ? limitBytes : view.udpBytesMax);
 }
 
 /** Answers `plane.query` from the cache of `view`, or from what is behind it. */
@@ -120,7 +121,11 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
     }
   }
   plane.counters[COUNTER.misses]! += 1;
-  return handleMiss(plane, view, variant, cached, target, limitBytes);
+  const refused = handleMiss(plane, view, variant, cached, target, limitBytes);
+  if (refused > 0 && view.logClasses !== 0 && plane.client.transport !== TRANSPORT_EXCHANGE) {
+    logAnswer(plane, view, target, refused, plane.nowMs);
+  }
+  return refused;
 }
 
 /** Bits of the cache key that come from the header and EDNS flags. */

@@ -22,7 +22,6 @@ const FIELD_CHECKS = [...FORWARD_CHECKS, ...PLUGIN_CHECKS];
 const TO_COME: readonly string[] = [
   "cache.prefetch",
   "cache.serve_stale",
-  "errors.consolidate",
   "health",
   "hosts",
   "nsid",
