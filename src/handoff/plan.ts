@@ -5,6 +5,14 @@
  * sockets, tables and routes from it and from nothing else. Times carry their unit in the name.
  */
 
+import {
+  QUESTION_DEADLINE_MS,
+  TCP_CLIENT_IDLE_MS,
+  TCP_CLIENT_PARTIAL_MS,
+  TCP_CLIENT_WRITE_MS,
+  UDP_ANSWER_BYTES_MAX,
+} from "../limits.ts";
+
 /** One UDP and TCP address to listen on, and which zones are answered there. */
 export interface ListenerPlan {
   /**
@@ -26,7 +34,24 @@ export interface ListenerPlan {
   readonly zones: readonly ZoneRoute[];
   /** The scope of what no zone takes. */
   readonly droppedScope: number;
+  readonly timeouts: TimeoutsPlan;
 }
+
+/** How long a client by TCP may keep us waiting, ms. */
+export interface TimeoutsPlan {
+  /** From the first byte of a message to its last. */
+  readonly readMs: number;
+  /** For answers that it does not take. */
+  readonly writeMs: number;
+  /** Between messages, while nothing is under way. */
+  readonly idleMs: number;
+}
+
+export const TIMEOUTS_DEFAULT: TimeoutsPlan = {
+  readMs: TCP_CLIENT_PARTIAL_MS,
+  writeMs: TCP_CLIENT_WRITE_MS,
+  idleMs: TCP_CLIENT_IDLE_MS,
+};
 
 /** Queries for `zone` and all below it go to the view whose id is `view`. */
 export interface ZoneRoute {
@@ -60,7 +85,38 @@ export interface ViewPlan {
   /** Plugins that answer or change queries, in their order of execution. */
   readonly plugins: readonly PluginPlan[];
   readonly errors: boolean;
+  /** Errors that are counted and summed up; the first whose pattern matches takes it. */
+  readonly consolidate: readonly ConsolidatePlan[];
+  /** The log says where in our code a plugin has failed. */
+  readonly stacktrace: boolean;
+  /** Lines of level debug are logged. */
+  readonly debug: boolean;
   readonly log: readonly LogPlan[];
+  /** Zones in which logs know what plugins have found out about a query; empty: none. */
+  readonly metadata: readonly string[];
+  /** Answers by UDP, and replies to what the block asks, are not larger. */
+  readonly udpBytesMax: number;
+  /** A question that has no answer by then has failed, ms. */
+  readonly deadlineMs: number;
+}
+
+/** A server block without directives, but for its id. */
+export function emptyViewPlan(name: string, zones: readonly string[]): Omit<ViewPlan, "id"> {
+  return {
+    name,
+    zones,
+    cache: null,
+    forwards: [],
+    plugins: [],
+    errors: false,
+    consolidate: [],
+    stacktrace: false,
+    debug: false,
+    log: [],
+    metadata: [],
+    udpBytesMax: UDP_ANSWER_BYTES_MAX,
+    deadlineMs: QUESTION_DEADLINE_MS,
+  };
 }
 
 /** A plugin of a server block that is code of its own in the data plane, see plugins/stages.ts. */
@@ -211,6 +267,19 @@ export interface HealthCheckPlan {
   /** Name probed (type NS), normalised. Default `.`. */
   readonly domain: string;
 }
+
+/** One `consolidate` of a server block's `errors`. */
+export interface ConsolidatePlan {
+  readonly periodMs: number;
+  /** Of Go's regular expressions, see plugins/go_regexp.ts. */
+  readonly pattern: string;
+  readonly level: LogLevel;
+  /** The first error of a period is logged as it is. */
+  readonly showFirst: boolean;
+}
+
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** One `log` line of a server block. */
 export interface LogPlan {

@@ -46,8 +46,12 @@ export function useListeners(
   listeners: readonly number[],
 ): void {
   const { listeners: table } = plane;
-  plans.forEach(({ zones }, index) => {
-    table.routers[listeners[index]!] = new ZoneRouter(zones);
+  plans.forEach(({ zones, timeouts }, index) => {
+    const listener = listeners[index]!;
+    table.routers[listener] = new ZoneRouter(zones);
+    table.readMs[listener] = timeouts.readMs;
+    table.writeMs[listener] = timeouts.writeMs;
+    table.idleMs[listener] = timeouts.idleMs;
   });
   const leaving = table.active.filter((listener) => !listeners.includes(listener));
   table.active = [...listeners];

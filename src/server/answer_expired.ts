@@ -13,7 +13,7 @@ import { writeAnswer } from "../wire/answer.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { expectStale } from "./ask.ts";
 import { answerOwn, handleMiss } from "./handle_miss.ts";
-import { logHit, noteDenial } from "./note_hit.ts";
+import { logAtOnce, noteDenial } from "./note_hit.ts";
 import type { Plane } from "./plane.ts";
 import { refresh } from "./refresh.ts";
 import { staleInfoCode } from "./stale.ts";
@@ -126,6 +126,6 @@ function giveStale(
   if (cache.kind !== KIND_SUCCESS) noteDenial(plane, target, length, limitBytes);
   const infoCode = staleInfoCode(plane.view, target);
   const whole = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
-  if (view.logClasses !== 0) logHit(plane, view, target, whole);
+  if (view.logClasses !== 0) logAtOnce(plane, view, target, whole);
   return whole;
 }

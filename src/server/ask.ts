@@ -18,12 +18,7 @@ import {
   REASON_UNREACHABLE,
   REASON_UPSTREAMS_DOWN,
 } from "../handoff/records.ts";
-import {
-  ATTEMPTS_MAX,
-  PROBE_TIMEOUT_MS,
-  QUESTION_DEADLINE_MS,
-  UDP_ANSWER_BYTES_MAX,
-} from "../limits.ts";
+import { ATTEMPTS_MAX, PROBE_TIMEOUT_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
@@ -60,6 +55,7 @@ export function ask(plane: Plane, slot: number): void {
       return;
     }
     // No socket to be had: counts as an attempt, so that this loop ends.
+    pending.attemptUpstreams[slot * ATTEMPTS_MAX + attemptsBefore] = upstream;
     pending.attemptCounts[slot] = attemptsBefore + 1;
     noteFailure(plane, upstream);
   }
@@ -172,7 +168,13 @@ function sendProbe(
   const id = freeId(plane, channel);
   if (id === NO_ID) return;
   const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
-  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt)) return;
+  const udpBytes = UDP_ANSWER_BYTES_MAX;
+  const dnssecOk = 0;
+  if (
+    !writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, dnssecOk, udpBytes, withOpt)
+  ) {
+    return;
+  }
   known.probeSentMs = plane.nowMs;
   plane.pending.beginProbe(upstream, channel, id);
   plane.channels.inFlightCounts[channel]! += 1;
@@ -197,7 +199,21 @@ function send(plane: Plane, slot: number, upstream: number): boolean {
   // Who wants DNSSEC needs EDNS: it is tried even where it was refused, but not insisted on.
   const isWanted = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1;
   const withOpt = isWanted && pending.plain[slot] === 0 ? 1 : 0;
-  if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk, withOpt)) {
+  const udpBytes = plane.views[pending.views[slot]!]!.udpBytesMax;
+  if (
+    !writeTo(
+      plane,
+      channel,
+      upstream,
+      id,
+      question,
+      lengthBytes,
+      flags,
+      dnssecOk,
+      udpBytes,
+      withOpt,
+    )
+  ) {
     return false;
   }
   pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
@@ -222,6 +238,7 @@ function writeTo(
   lengthBytes: number,
   flags: number,
   dnssecOk: number,
+  udpBytes: number,
   withOpt: number,
 ): boolean {
   const { channels } = plane;
@@ -237,7 +254,7 @@ function writeTo(
     lengthBytes,
     flags,
     dnssecOk,
-    UDP_ANSWER_BYTES_MAX,
+    udpBytes,
     withOpt,
   );
   const known = plane.upstreams[upstream]!;
@@ -268,7 +285,8 @@ function hasOpenAttempt(plane: Plane, slot: number): boolean {
 }
 
 function deadlineMs(plane: Plane, slot: number): number {
-  return plane.pending.startedMs[slot]! + QUESTION_DEADLINE_MS;
+  const { pending, views } = plane;
+  return pending.startedMs[slot]! + views[pending.views[slot]!]!.deadlineMs;
 }
 
 function setTimer(plane: Plane, slot: number, atMs: number): void {

@@ -10,7 +10,7 @@ import {
 } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { REASON_UNREACHABLE } from "../handoff/records.ts";
-import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { NO_ROUTE } from "../upstream/route.ts";
 import { addExtendedError } from "../wire/amend_answer.ts";
 import { writeAnswer } from "../wire/answer.ts";
@@ -70,7 +70,8 @@ export function finishFailed(plane: Plane, slot: number, reason: number): void {
   const view = plane.views[pending.views[slot]!]!;
   const waiter = pending.firstWaiters[slot]!;
   if (waiter !== NO_WAITER) {
-    logFailure(plane, view, waiters.questionOffset(waiter), waiters.questionBytes(waiter), reason);
+    const question = waiters.questionOffset(waiter);
+    logFailure(plane, view, slot, question, waiters.questionBytes(waiter), reason);
   }
   if (fallBack(plane, view, slot)) {
     finishAnswered(plane, slot);
@@ -131,7 +132,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   waiters.load(waiter, query, client);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
-    const length = writeScratch(plane, target, udpLimit(query.udpSizeBytes));
+    const length = writeScratch(plane, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     logWaiter(plane, view, waiter, target, length);
@@ -157,9 +158,9 @@ function logWaiter(plane: Plane, view: View, waiter: number, target: number, len
   logAnswer(plane, view, target, length, plane.waiters.startedMs[waiter]!);
 }
 
-/** What we send by UDP at most to a client that says it can take `udpSizeBytes`. */
-export function udpLimit(udpSizeBytes: number): number {
-  return udpSizeBytes < UDP_ANSWER_BYTES_MAX ? udpSizeBytes : UDP_ANSWER_BYTES_MAX;
+/** What `view` sends by UDP at most to a client that says it can take `udpSizeBytes`. */
+function udpLimit(view: View, udpSizeBytes: number): number {
+  return udpSizeBytes < view.udpBytesMax ? udpSizeBytes : view.udpBytesMax;
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {

@@ -66,7 +66,8 @@ function startQuestion(
   if (own !== NO_ANSWER) return own;
   const route = view.routeFor(query);
   if (route === null) {
-    logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
+    const { questionOffset, questionLength } = query;
+    logFailure(plane, view, NO_SLOT, questionOffset, questionLength, REASON_NO_ROUTE);
     return refuse(plane, COUNTER.answersServfail, RCODE_SERVFAIL, target, limitBytes);
   }
   if (route.isFull()) {
@@ -102,7 +103,7 @@ export function answerOwn(
   target: number,
   limitBytes: number,
 ): number {
-  if (view.back === null || !answerBehind(plane, view.back)) return NO_ANSWER;
+  if (view.back === null || !answerBehind(plane, view, view.back)) return NO_ANSWER;
   return finishOwn(plane, view, variant, cached, target, limitBytes);
 }
 

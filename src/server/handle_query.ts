@@ -40,7 +40,7 @@ import { answerExpired } from "./answer_expired.ts";
 import { TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
-import { logHit, noteDenial } from "./note_hit.ts";
+import { logAtOnce, noteDenial } from "./note_hit.ts";
 import type { Plane } from "./plane.ts";
 import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
@@ -104,7 +104,8 @@ export function answerQuery(
     plane.counters[COUNTER.shedWaiters]! += 1;
     return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
   }
-  return answerFromView(plane, view, target, limitBytes);
+  const isWithin = limitBytes <= view.udpBytesMax || plane.client.transport !== TRANSPORT_UDP;
+  return answerFromView(plane, view, target, isWithin ? limitBytes : view.udpBytesMax);
 }
 
 /** Answers `plane.query` from the cache of `view`, or from what is behind it. */
@@ -118,7 +119,7 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       let length = answered;
       plane.counters[COUNTER.hits]! += 1;
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
-      if (view.logClasses !== 0) logHit(plane, view, target, length);
+      if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
       if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
       return length;
     }
@@ -127,7 +128,9 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
     }
   }
   plane.counters[COUNTER.misses]! += 1;
-  return handleMiss(plane, view, variant, cached, target, limitBytes);
+  const refused = handleMiss(plane, view, variant, cached, target, limitBytes);
+  if (refused > 0 && view.logClasses !== 0) logAtOnce(plane, view, target, refused);
+  return refused;
 }
 
 /** Bits of the cache key that come from the header and EDNS flags. */

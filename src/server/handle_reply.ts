@@ -10,10 +10,11 @@
 import { KIND_DEAD } from "../cache/entry.ts";
 import { decide } from "../cache/policy.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { REASON_UNREACHABLE } from "../handoff/records.ts";
+import { REASON_MALFORMED, REASON_UNREACHABLE } from "../handoff/records.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { CHANNEL_UDP } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
+import { NO_UPSTREAM } from "../upstream/route.ts";
 import { clampTtls, writeCleanReply } from "../wire/clean_reply.ts";
 import {
   HEADER_BYTES,
@@ -64,6 +65,7 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
   const known = plane.upstreams[upstream]!;
   if (code !== REPLY_OK) {
     counters[COUNTER.upstreamMalformed]! += 1;
+    known.lastFailure = REASON_MALFORMED;
     endAttempt(plane, attempt);
     askAgain(plane, slot);
     return;
@@ -89,7 +91,9 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     return;
   }
   if (handOn(plane, slot)) return;
+  plane.repliedBy = upstream;
   finishWithReply(plane, slot);
+  plane.repliedBy = NO_UPSTREAM;
 }
 
 /**

@@ -29,7 +29,7 @@ export function noteDenial(
 }
 
 /** Notes the answer for `log`. Those to plugins are noted when their client is answered. */
-export function logHit(plane: Plane, view: View, target: number, length: number): void {
+export function logAtOnce(plane: Plane, view: View, target: number, length: number): void {
   if (plane.client.transport === TRANSPORT_EXCHANGE) return;
   logAnswer(plane, view, target, length, plane.nowMs);
 }

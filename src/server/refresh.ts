@@ -77,5 +77,5 @@ function isBusy({ pending, waiters }: Plane): boolean {
 function isAnsweredBehind(plane: Plane, view: View): boolean {
   if (view.back === null) return false;
   // Its answer is encoded where that to a plugin before the cache stands now.
-  return plane.client.transport === TRANSPORT_EXCHANGE || answerBehind(plane, view.back);
+  return plane.client.transport === TRANSPORT_EXCHANGE || answerBehind(plane, view, view.back);
 }

@@ -17,6 +17,7 @@ import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { NO_QUESTION } from "./exchanges.ts";
 import { answerWaiter } from "./finish.ts";
+import { logPanic } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import { requestOf, writeRequest } from "./request.ts";
 import type { View } from "./view.ts";
@@ -52,8 +53,8 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
   function guard(plugin: FrontPlugin, position: number, request: Request, done: Done): void {
     try {
       plugin.handle(request, (next, nextDone) => runFrom(position + 1, next, nextDone), done);
-    } catch {
-      plane.counters[COUNTER.panics]! += 1;
+    } catch (error) {
+      logPanic(plane, view, error);
       done(messageFor(request, { rcode: RCODE_SERVFAIL }));
     }
   }

@@ -3,6 +3,7 @@
 
 import { CachePolicy } from "../cache/policy.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
+import { QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import type { BackPlugin } from "../plugins/back_plugin.ts";
 import { createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
 import type { Route } from "../upstream/route.ts";
@@ -17,6 +18,13 @@ export class View {
   readonly policy: CachePolicy | null;
   /** Log classes that any of its `log` lines asks for; 0 when it logs nothing. */
   readonly logClasses: number;
+  /** Whether one of them shows the address that was asked, or the upstream that replied. */
+  readonly logsLocal: boolean;
+  readonly logsUpstream: boolean;
+  /** Answers by UDP, and replies to what is asked, are not larger. */
+  readonly udpBytesMax: number;
+  /** A question that has no answer by then has failed, ms. */
+  readonly deadlineMs: number;
   /** Plugins before the cache; null when there are none. */
   readonly front: FrontStage | null;
   /** Plugins behind the cache; null when there are none. */
@@ -36,6 +44,10 @@ export class View {
     this.plan = plan;
     this.policy = plan.cache === null ? null : new CachePolicy(plan.cache);
     this.logClasses = plan.log.reduce((classes, log) => classes | log.classes, 0);
+    this.logsLocal = plan.log.some(({ format }) => format.includes("{local}"));
+    this.logsUpstream = plan.log.some(({ format }) => format.includes("{/forward/upstream}"));
+    this.udpBytesMax = Math.min(plan.udpBytesMax, UDP_ANSWER_BYTES_MAX);
+    this.deadlineMs = Math.min(plan.deadlineMs, QUESTION_DEADLINE_MS);
     const context = { zones: plan.zones, randomBelow };
     const front = createFrontPlugins(plan.plugins, context);
     const back = createBackPlugins(plan.plugins, context);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LOG_DENIAL, LOG_ERROR, type ViewPlan } from "../handoff/plan.ts";
+import { emptyViewPlan, LOG_DENIAL, LOG_ERROR, type ViewPlan } from "../handoff/plan.ts";
 import type { Route } from "../upstream/route.ts";
 import { foldWireName, nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
@@ -18,16 +18,7 @@ function viewOf(zones: readonly string[], cached: readonly string[] | null): Vie
 }
 
 function viewPlan(parts: Partial<ViewPlan>): ViewPlan {
-  const none = {
-    id: 0,
-    zones: ["."],
-    cache: null,
-    forwards: [],
-    plugins: [],
-    errors: false,
-    log: [],
-  };
-  return { name: ".:53", ...none, ...parts };
+  return { id: 0, ...emptyViewPlan(".:53", ["."]), ...parts };
 }
 
 function cachePlan(zones: readonly string[]) {

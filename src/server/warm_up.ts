@@ -14,7 +14,7 @@
 
 import { Cache } from "../cache/cache.ts";
 import { countersMemory, countersRow } from "../handoff/counters.ts";
-import { FORWARD_DEFAULTS, type Plan } from "../handoff/plan.ts";
+import { emptyViewPlan, FORWARD_DEFAULTS, type Plan, TIMEOUTS_DEFAULT } from "../handoff/plan.ts";
 import { RingWriter, ringMemory } from "../handoff/ring.ts";
 import { CACHE_BYTES_MIN } from "../limits.ts";
 import type { Kernel, Pointer } from "../sys/kernel.ts";
@@ -201,13 +201,13 @@ function warmUpPlan(upstreamPort: number): Plan {
         isPrivate: true,
         zones: [{ zone: ".", view: 0, scope: 0 }],
         droppedScope: 0,
+        timeouts: TIMEOUTS_DEFAULT,
       },
     ],
     views: [
       {
         id: 0,
-        name: "warm-up",
-        zones: ["."],
+        ...emptyViewPlan("warm-up", ["."]),
         cache: {
           zones: ["."],
           success: limits,
@@ -228,9 +228,6 @@ function warmUpPlan(upstreamPort: number): Plan {
             expireMs: 1000,
           },
         ],
-        plugins: [],
-        errors: false,
-        log: [],
       },
     ],
   };

@@ -20,7 +20,6 @@ const FIELD_CHECKS = [...FORWARD_CHECKS, ...PLUGIN_CHECKS];
 
 /** Directives, and `PLUGIN.OPTION` for options that have no effect yet. */
 const TO_COME: readonly string[] = [
-  "errors.consolidate",
   "health",
   "hosts",
   "nsid",

@@ -219,9 +219,23 @@ test("log keeps to its names, classes and format", async (context) => {
   );
 });
 
+test("log has a line for what is refused at once, too", async (context) => {
+  const corefile = `.:0 {
+    bind 127.0.0.1
+    log . "{name} {rcode}"
+    forward private.example.org 127.0.0.1:${await freePort()}
+  }`;
+  const server = await serve(context, corefile);
+  assert.equal((await ask(server.port, "example.org", "A")).rcode, "SERVFAIL");
+  const line = "[INFO] example.org. SERVFAIL";
+  await until("the log has it", () => server.lines().includes(line));
+});
+
 test("errors says why a question has failed, and is silent when it is not there", async (context) => {
   const closed: Pick<ScriptedUpstream, "port"> = { port: await freePort() };
-  const line = "[ERROR] plugin/errors: 2 example.org. A: no upstream could be reached";
+  const where = `udp 127.0.0.1:${closed.port}`;
+  const error = `read ${where}: read: connection refused`;
+  const line = `[ERROR] plugin/errors: 2 example.org. A: ${error}`;
   const loud = await serveWith(context, closed, "errors");
   assert.equal((await ask(loud.port, "example.org", "A")).rcode, "SERVFAIL");
   await until("the log has it", () => loud.lines().includes(line));
@@ -229,6 +243,64 @@ test("errors says why a question has failed, and is silent when it is not there"
   assert.equal((await ask(quiet.port, "example.org", "A")).rcode, "SERVFAIL");
   await quiet.stop();
   assert.equal(quiet.stdout().includes("plugin/errors"), false);
+});
+
+test("errors sums up what consolidate names, at the end of the period or of the server", async (context) => {
+  const closed: Pick<ScriptedUpstream, "port"> = { port: await freePort() };
+  const pattern = "connection refused$";
+  const server = await serveWith(
+    context,
+    closed,
+    `errors {
+      consolidate 1s "a\\.example" info
+      consolidate 1h "${pattern}" warning show_first
+    }`,
+  );
+  const names = ["a.example.org", "b.example.org", "c.example.org"];
+  for (const name of names) await ask(server.port, name, "A");
+  const where = `udp 127.0.0.1:${closed.port}`;
+  const first = `[WARNING] plugin/errors: 2 a.example.org. A: read ${where}: read: connection refused`;
+  await until("the log has the first", () => server.lines().includes(first));
+  await server.stop();
+  assert.deepEqual(
+    server.lines().filter((line) => line.includes("plugin/errors")),
+    [first, `[WARNING] plugin/errors: 3 errors like '${pattern}' occurred in last 1h0m0s`],
+  );
+});
+
+test("log knows the address that was asked and, with metadata, the upstream that replied", async (context) => {
+  const upstream = await startScriptedUpstream(context, answerAll);
+  const port = await freePort();
+  await serve(
+    context,
+    `.:${port} {
+      metadata
+      cache
+      log . "{local} {proto} {name} {/forward/upstream}"
+      forward . 127.0.0.1:${upstream.port}
+    }`,
+  ).then(async (server) => {
+    await ask(port, "a.example.org", "A", { address: "127.0.0.2" });
+    await ask(port, "a.example.org", "A", { address: "127.0.0.3", transport: "tcp" });
+    await ask(port, "b.example.org", "A", { address: "::1" });
+    await ask(port, "c.example.org", "A", { address: "127.0.0.4", transport: "tcp" });
+    const expected = [
+      `[INFO] 127.0.0.2 udp a.example.org. 127.0.0.1:${upstream.port}`,
+      "[INFO] 127.0.0.3 tcp a.example.org. -",
+      `[INFO] [::1] udp b.example.org. 127.0.0.1:${upstream.port}`,
+      `[INFO] 127.0.0.4 tcp c.example.org. 127.0.0.1:${upstream.port}`,
+    ];
+    for (const line of expected) {
+      await until(`the log has ${line}`, () => server.lines().includes(line));
+    }
+  });
+});
+
+test("multisocket and timeouts are taken by the whole server", async (context) => {
+  const upstream = await startScriptedUpstream(context, answerAll);
+  const lines = "multisocket 2\ntimeouts {\nidle 1s\n}\nbufsize 1000\ncancel 2s\ndebug";
+  const server = await serveWith(context, upstream, lines);
+  assert.equal((await ask(server.port, "example.org", "A")).rcode, "NOERROR");
 });
 
 test("bind takes an interface by name, and except takes addresses away", async (context) => {
