@@ -17,6 +17,7 @@ import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
 import { clampTtls, writeCleanReply } from "../wire/clean_reply.ts";
 import {
+  FLAG_AA,
   HEADER_BYTES,
   NO_EDE,
   RCODE_FORMERR,
@@ -92,6 +93,8 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
   }
   if (handOn(plane, slot)) return;
   plane.repliedBy = upstream;
+  // What we hand on is not our own (RFC 1035 §4.1.1).
+  reply.flags &= ~FLAG_AA;
   finishWithReply(plane, slot);
   plane.repliedBy = NO_UPSTREAM;
 }

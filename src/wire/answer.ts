@@ -14,6 +14,7 @@
 
 import { assert } from "../std/assert.ts";
 import {
+  FLAG_AA,
   FLAG_AD,
   FLAG_CD,
   FLAG_QR,
@@ -93,7 +94,8 @@ export function writeAnswer(
   assert(limitBytes >= UDP_BYTES_MIN, "an answer is limited to less than 512 bytes");
   let flags = FLAG_QR | FLAG_RA | (query.flags & (FLAG_RD | FLAG_CD));
   const stored = fromView.getUint16(messageOffset + HEADER_FLAGS);
-  flags |= stored & (FLAG_TC | RCODE_MASK);
+  // AA is in the store only with answers of our own, see clean_reply.ts.
+  flags |= stored & (FLAG_AA | FLAG_TC | RCODE_MASK);
 
   const space = limitBytes - query.hasOpt * OPT_BYTES;
   let length = messageLength;

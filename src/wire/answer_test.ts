@@ -139,10 +139,15 @@ test("writeAnswer() sets AD only if it is stored and the client sent DO or AD", 
   }
 });
 
-test("writeAnswer() never copies AA, Z and RA from the store, nor Z, TC and AD from the query", () => {
-  const stored = STORED.replace("8183", "ffd3");
+test("writeAnswer() never copies Z and RA from the store, nor AA, Z, TC and AD from the query", () => {
+  const stored = STORED.replace("8183", "fbd3");
   const query = PLAIN.replace("0100", "06c0");
   assert.equal(toHex(answer(stored, TTLS, { query }).subarray(2, 4)), "8283");
+});
+
+test("writeAnswer() copies AA, which only answers of our own have in the store", () => {
+  const stored = STORED.replace("8183", "8583");
+  assert.equal(toHex(answer(stored, TTLS, { query: PLAIN }).subarray(2, 4)), "8583");
 });
 
 /** `count` TXT answers of 112 bytes each and `additional` A records of 16 bytes each. */

@@ -1,4 +1,4 @@
-/** The words of a line of a zone file: quotes, escapes, parentheses and comments of RFC 1035 §5.1. */
+/** The words of a line of a zone file: quotes, escapes, parentheses, comments (RFC 1035 §5.1). */
 
 /** One word, its escapes as written. */
 export interface Word {
@@ -6,7 +6,11 @@ export interface Word {
   readonly isQuoted: boolean;
 }
 
-/** Splits a text that holds one record; parentheses may spread it over lines. @throws {RangeError} */
+/**
+ * Splits a text that holds one record; parentheses may spread it over lines.
+ *
+ * @throws {RangeError} that says what was expected.
+ */
 export function splitWords(text: string): Word[] {
   const words: Word[] = [];
   let depth = 0;
@@ -59,7 +63,7 @@ function endOfQuoted(text: string, start: number): number {
 export function wordBytes(text: string): Uint8Array {
   const bytes: number[] = [];
   const encoder = new TextEncoder();
-  for (const [piece] of text.matchAll(/\\[0-9]{3}|\\[^]|\\$|[^\\]+/g)) {
+  for (const [piece] of text.matchAll(/\\[0-9]{3}|\\.|\\$|[^\\]+/gs)) {
     if (piece === "\\") throw new RangeError("expected a character after '\\'");
     const isByte = /^\\[0-9]{3}$/.test(piece);
     if (isByte && Number(piece.slice(1)) > 0xff) {
