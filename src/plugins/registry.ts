@@ -15,6 +15,7 @@ import { multisocketSetup } from "./multisocket/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { traceSetup } from "./trace/setup.ts";
+import { templateSetup } from "./template/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -24,6 +25,7 @@ export const PLUGINS = {
   log: logSetup,
   cache: cacheSetup,
   loop: loopSetup,
+  template: templateSetup,
   forward: forwardSetup,
   reload: reloadSetup,
   bufsize: bufsizeSetup,

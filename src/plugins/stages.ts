@@ -9,6 +9,7 @@ import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
+import { TemplatePlugin } from "./template/back.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
 type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
@@ -20,6 +21,7 @@ const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
 
 /** Behind the cache. */
 const BACK: Readonly<Record<string, Maker<BackPlugin>>> = {
+  template: (settings) => new TemplatePlugin(settings),
   whoami: () => new WhoamiPlugin(),
 };
 

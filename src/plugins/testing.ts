@@ -5,7 +5,11 @@ import { parseCorefile } from "../config/parser.ts";
 import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
 import { emptyViewPlan } from "../handoff/plan.ts";
+import { classCode, typeCode } from "../wire/constants.ts";
+import type { BackPlugin } from "./back_plugin.ts";
+import type { FrontPlugin, Request } from "./front_plugin.ts";
 import type { PluginSetup, ViewDraft } from "./plugin_setup.ts";
+import { createBackPlugins, createFrontPlugins } from "./stages.ts";
 
 export interface SetupResult<Settings> {
   readonly settings: Settings;
@@ -53,4 +57,62 @@ export function readSetup<Settings>(
     return `${problem.line}: ${problem.message}`;
   });
   return { settings, view, problems: texts };
+}
+
+/** The plugin before the cache that `directives` make in a server block for `zones`. */
+export function frontPlugin<Settings>(
+  setup: PluginSetup<Settings>,
+  directives: string,
+  options: SetupOptions = {},
+): FrontPlugin {
+  const [plugin] = createFrontPlugins(plansOf(setup, directives, options), context(options));
+  assert.ok(plugin !== undefined);
+  return plugin;
+}
+
+/** The plugin behind the cache that `directives` make in a server block for `zones`. */
+export function backPlugin<Settings>(
+  setup: PluginSetup<Settings>,
+  directives: string,
+  options: SetupOptions = {},
+): BackPlugin {
+  const [plugin] = createBackPlugins(plansOf(setup, directives, options), context(options));
+  assert.ok(plugin !== undefined);
+  return plugin;
+}
+
+/** `NAME TYPE [CLASS]`, asked by 192.0.2.7 by UDP. */
+export function requestFor(question: string): Request {
+  const [name, type, dnsClass = "IN"] = question.split(" ");
+  return {
+    name: name!,
+    type: typeCode(type!)!,
+    class: classCode(dnsClass)!,
+    id: 7,
+    recursionDesired: true,
+    checkingDisabled: false,
+    authenticData: false,
+    dnssecOk: false,
+    hasOpt: false,
+    udpSizeBytes: 512,
+    client: {
+      address: "192.0.2.7",
+      addressBytes: Uint8Array.of(192, 0, 2, 7),
+      port: 32_768,
+      isTcp: false,
+    },
+  };
+}
+
+/** As a worker gets them: a copy. */
+function plansOf<Settings>(
+  setup: PluginSetup<Settings>,
+  directives: string,
+  options: SetupOptions,
+): ViewDraft["plugins"] {
+  return structuredClone(readSetup(setup, directives, options).view.plugins);
+}
+
+function context({ zones = ["."] }: SetupOptions) {
+  return { zones, randomBelow: () => 0 };
 }
