@@ -60,7 +60,6 @@ test("loadConfig() names each directive that this version does not support", () 
     [
       `:14: plugin prometheus: Cannot use "prometheus": ${list}`,
       `:15: plugin health: Cannot use "health": ${list}`,
-      `:16: plugin template: Cannot use "template": ${list}`,
     ],
   );
 });

@@ -7,7 +7,10 @@ import { memorySource } from "../config/source.ts";
 import { PLUGIN_NAMES } from "./registry.ts";
 
 const REFUSED = ["trace"];
-const FILES = { "/etc/resolv.conf": "nameserver 192.0.2.53\n" };
+const FILES = {
+  "/etc/hosts": "127.0.0.1 localhost\n",
+  "/etc/resolv.conf": "nameserver 192.0.2.53\n",
+};
 const INTERFACES = [{ name: "lo", addresses: ["127.0.0.1", "::1"] }];
 
 test("loadConfig() accepts every example of the plugins' manual pages", () => {

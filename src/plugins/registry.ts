@@ -8,6 +8,7 @@ import { cancelSetup } from "./cancel/setup.ts";
 import { debugSetup } from "./debug/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
+import { hostsSetup } from "./hosts/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { metadataSetup } from "./metadata/setup.ts";
@@ -26,6 +27,7 @@ export const PLUGINS = {
   cache: cacheSetup,
   loop: loopSetup,
   template: templateSetup,
+  hosts: hostsSetup,
   forward: forwardSetup,
   reload: reloadSetup,
   bufsize: bufsizeSetup,

@@ -9,6 +9,7 @@ import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
+import { HostsPlugin } from "./hosts/back.ts";
 import { TemplatePlugin } from "./template/back.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
@@ -21,6 +22,7 @@ const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
 
 /** Behind the cache. */
 const BACK: Readonly<Record<string, Maker<BackPlugin>>> = {
+  hosts: (settings) => new HostsPlugin(settings),
   template: (settings) => new TemplatePlugin(settings),
   whoami: () => new WhoamiPlugin(),
 };

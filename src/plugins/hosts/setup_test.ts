@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readSetup } from "../testing.ts";
+import { hostsSetup } from "./setup.ts";
+
+const FILES = { "/etc/hosts": "127.0.0.1 localhost\n", "/h": "192.0.2.1 a b # c\n" };
+const DEFAULTS = {
+  file: "/etc/hosts",
+  zones: ["."],
+  entries: "127.0.0.1 localhost.",
+  ttlSec: 3600,
+  reverse: true,
+  reloadMs: 5000,
+  fallthrough: null,
+  fallthroughUnsupported: false,
+};
+
+test("hosts reads its directive", () => {
+  const cases: [directives: string, settings: object][] = [
+    ["hosts", {}],
+    ["hosts /h", { file: "/h", entries: "192.0.2.1 a. b." }],
+    [
+      "hosts /h Example.ORG a.net",
+      { file: "/h", entries: "192.0.2.1 a. b.", zones: ["example.org.", "a.net."] },
+    ],
+    [
+      "hosts {\n192.0.2.7 www.example.org Www\n2001:DB8::7%eth0 www\nfallthrough\n}",
+      {
+        entries: "127.0.0.1 localhost.\n192.0.2.7 www.example.org. www.\n2001:db8::7 www.",
+        fallthrough: ["."],
+      },
+    ],
+    ["hosts {\nttl 60\nno_reverse\n}", { ttlSec: 60, reverse: false }],
+    ["hosts {\nreload 300ms\n}", { reloadMs: 300 }],
+    ["hosts {\nreload 0\n}", { reloadMs: 0 }],
+    [
+      "hosts {\nfallthrough in-addr.arpa\nfallthrough_unsupported\n}",
+      { fallthrough: ["in-addr.arpa."], fallthroughUnsupported: true },
+    ],
+  ];
+  for (const [directives, expected] of cases) {
+    const { settings, problems } = readSetup(hostsSetup, directives, { files: FILES });
+    assert.deepEqual(problems, [], directives);
+    assert.deepEqual(settings, { ...DEFAULTS, ...expected }, directives);
+  }
+});
+
+test("hosts asks for its file to be watched, unless reload is 0", () => {
+  const { view } = readSetup(hostsSetup, "hosts /h", { files: FILES });
+  assert.deepEqual(view.watchedFiles, [{ path: "/h", intervalMs: 5000 }]);
+  const never = readSetup(hostsSetup, "hosts /h {\nreload 0\n}", { files: FILES });
+  assert.deepEqual(never.view.watchedFiles, []);
+});
+
+test("hosts takes a missing file for an empty one, with a warning", () => {
+  const { settings, problems } = readSetup(hostsSetup, "hosts /none {\n192.0.2.1 a\n}");
+  assert.deepEqual(problems, ['2: Cannot read "/none": no such file: it has no entries']);
+  assert.equal(settings.entries, "192.0.2.1 a.");
+});
+
+test("hosts says what is wrong with its directive", () => {
+  const cases: [directives: string, problems: string[]][] = [
+    ["hosts\nhosts", ['3: Cannot use "hosts" twice in a server block: already at Corefile:2']],
+    [
+      "hosts {\nttl 0\n}",
+      [
+        '3: Cannot read SECONDS of ttl: expected a whole number of seconds from 1 to 65535, got "0"',
+      ],
+    ],
+    ["hosts {\nttl\n}", ['3: Missing argument after "ttl": expected ttl SECONDS']],
+    [
+      "hosts {\nreload 5\n}",
+      ['3: Cannot read DURATION of reload: expected a duration from 0, such as 5s, got "5"'],
+    ],
+    ["hosts {\nno_revers\n}", ['3: Unknown option "no_revers": did you mean "no_reverse"?']],
+    [
+      "hosts {\n192.0.2.256 a\n}",
+      [
+        '3: Unknown option "192.0.2.256": expected ttl, reload, no_reverse, fallthrough or fallthrough_unsupported',
+      ],
+    ],
+    [
+      "hosts {\nfallthrough_unsupported\n}",
+      ["3: Cannot use fallthrough_unsupported without fallthrough"],
+    ],
+  ];
+  for (const [directives, expected] of cases) {
+    const { problems } = readSetup(hostsSetup, directives, { files: FILES });
+    assert.deepEqual(problems, expected, directives);
+  }
+});
