@@ -11,6 +11,7 @@ import type { ConfigSource } from "./source.ts";
 export function checkServers(servers: readonly ServerConfig[], context: CheckContext): void {
   checkOverlaps(servers, context.problems);
   checkOwnUpstreams(servers, context);
+  checkFilters(servers, context.problems);
 }
 
 export interface CheckContext {
@@ -19,6 +20,15 @@ export interface CheckContext {
   readonly dnsPort: number;
   readonly source: ConfigSource;
   readonly problems: Problems;
+}
+
+/** dns64 makes AAAA records of A records, and filter_aaaa would say that there are none. */
+function checkFilters(servers: readonly ServerConfig[], problems: Problems): void {
+  for (const { place, plugins } of servers) {
+    if (plugins.filter_aaaa === undefined || !("dns64" in plugins)) continue;
+    const message = "Cannot use filter_aaaa and dns64 in one server block: remove one of them";
+    problems.error(place, message, "filter_aaaa");
+  }
 }
 
 interface Served {

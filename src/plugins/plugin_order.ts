@@ -1,5 +1,5 @@
 /**
- * CoreDNS' directives in their order of execution (`plugin.cfg` of 1.14.7).
+ * CoreDNS' directives in their order of execution (`plugin.cfg` of 1.14.7), and those of our own.
  *
  * The order of a Corefile means nothing: plugins run in this one. It also tells a directive that
  * this version does not support from a misspelled one.
@@ -8,7 +8,10 @@ export const PLUGIN_ORDER: readonly string[] = [
   ...["root", "metadata", "geoip", "cancel", "proxyproto", "quic", "grpc_server", "https"],
   ...["https3", "timeouts", "multisocket", "reload", "nsid", "bufsize", "bind", "debug", "trace"],
   ...["ready", "health", "pprof", "shed", "prometheus", "errors", "log", "dnstap", "local"],
-  ...["dns64", "any", "chaos", "loadbalance", "tsig", "rewrite", "autopath", "acl", "cache"],
+  ...["dns64", "any", "chaos", "loadbalance", "tsig", "rewrite", "autopath", "acl"],
+  // Ours, before the cache: what they deny need not be kept.
+  ...["search_cut", "filter_aaaa"],
+  "cache",
   ...["header", "dnssec", "tls", "minimal", "template", "transfer", "hosts", "route53", "azure"],
   ...["clouddns", "k8s_external", "kubernetes", "file", "auto", "secondary", "etcd", "loop"],
   ...["forward", "grpc", "erratic", "whoami", "on", "sign", "view", "nomad"],
@@ -59,7 +62,7 @@ export const UNSUPPORTED_DIRECTIVES: Readonly<Record<string, string>> = {
   on: "no commands are run at start and stop: leave that to systemd or Kubernetes",
 };
 
-/** Place of a directive in the chain, from 0; -1 for no directive of CoreDNS. */
+/** Place of a directive in the chain, from 0; -1 for none. */
 export function pluginOrder(name: string): number {
   return PLUGIN_ORDER.indexOf(name);
 }

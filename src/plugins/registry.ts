@@ -7,6 +7,7 @@ import { cacheSetup } from "./cache/setup.ts";
 import { cancelSetup } from "./cancel/setup.ts";
 import { debugSetup } from "./debug/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
+import { filterAaaaSetup } from "./filter_aaaa/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
 import { logSetup } from "./log/setup.ts";
@@ -16,6 +17,7 @@ import { multisocketSetup } from "./multisocket/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { traceSetup } from "./trace/setup.ts";
+import { searchCutSetup } from "./search_cut/setup.ts";
 import { templateSetup } from "./template/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
@@ -24,6 +26,8 @@ export const PLUGINS = {
   bind: bindSetup,
   errors: errorsSetup,
   log: logSetup,
+  search_cut: searchCutSetup,
+  filter_aaaa: filterAaaaSetup,
   cache: cacheSetup,
   loop: loopSetup,
   template: templateSetup,

@@ -8,8 +8,11 @@
 import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
+import { FilterAaaaPlugin } from "./filter_aaaa/gate.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
+import type { GatePlugin } from "./gate_plugin.ts";
 import { HostsPlugin } from "./hosts/back.ts";
+import { SearchCutPlugin } from "./search_cut/gate.ts";
 import { TemplatePlugin } from "./template/back.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
@@ -18,6 +21,12 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
 /** Before the cache. */
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   any: () => new AnyPlugin(),
+};
+
+/** Right before the cache. */
+const GATES: Readonly<Record<string, Maker<GatePlugin>>> = {
+  search_cut: (settings) => new SearchCutPlugin(settings),
+  filter_aaaa: ({ zones }: { zones: readonly string[] }) => new FilterAaaaPlugin(zones),
 };
 
 /** Behind the cache. */
@@ -33,6 +42,14 @@ export function createFrontPlugins(
   context: StageContext,
 ): FrontPlugin[] {
   return create(FRONT, plans, context);
+}
+
+/** Those of `plans` that stand right before the cache, in their order. */
+export function createGatePlugins(
+  plans: readonly PluginPlan[],
+  context: StageContext,
+): GatePlugin[] {
+  return create(GATES, plans, context);
 }
 
 /** Those of `plans` that stand behind the cache, in their order. */

@@ -6,10 +6,14 @@ import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
 import { emptyViewPlan } from "../handoff/plan.ts";
 import { classCode, typeCode } from "../wire/constants.ts";
+import { classCode, HEADER_BYTES, HEADER_QDCOUNT, typeCode } from "../wire/constants.ts";
+import { questionBytes } from "../wire/message.ts";
+import { QUERY_OK, Query, readQuery } from "../wire/query.ts";
 import type { BackPlugin } from "./back_plugin.ts";
 import type { FrontPlugin, Request } from "./front_plugin.ts";
+import type { GatePlugin } from "./gate_plugin.ts";
 import type { PluginSetup, ViewDraft } from "./plugin_setup.ts";
-import { createBackPlugins, createFrontPlugins } from "./stages.ts";
+import { createBackPlugins, createFrontPlugins, createGatePlugins } from "./stages.ts";
 
 export interface SetupResult<Settings> {
   readonly settings: Settings;
@@ -79,6 +83,29 @@ export function backPlugin<Settings>(
   const [plugin] = createBackPlugins(plansOf(setup, directives, options), context(options));
   assert.ok(plugin !== undefined);
   return plugin;
+}
+
+/** The plugin right before the cache that `directives` make. */
+export function gatePlugin<Settings>(
+  setup: PluginSetup<Settings>,
+  directives: string,
+  options: SetupOptions = {},
+): GatePlugin {
+  const [plugin] = createGatePlugins(plansOf(setup, directives, options), context(options));
+  assert.ok(plugin !== undefined);
+  return plugin;
+}
+
+/** `NAME TYPE`, as workers read it. */
+export function queryFor(question: string): Query {
+  const asked = questionBytes(requestFor(question));
+  const bytes = new Uint8Array(new SharedArrayBuffer(HEADER_BYTES + asked.length));
+  bytes.set(asked, HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(HEADER_QDCOUNT, 1);
+  const query = new Query();
+  assert.equal(readQuery(bytes, view, 0, bytes.length, 0, query), QUERY_OK);
+  return query;
 }
 
 /** `NAME TYPE [CLASS]`, asked by 192.0.2.7 by UDP. */

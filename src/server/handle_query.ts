@@ -38,6 +38,9 @@ import {
 import { ANSWER_EXPIRED, ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { answerExpired } from "./answer_expired.ts";
 import { TRANSPORT_UDP } from "./client.ts";
+import { answerAtGate } from "./answer_at_gate.ts";
+import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
+import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAtOnce, noteDenial } from "./note_hit.ts";
@@ -110,6 +113,10 @@ export function answerQuery(
 
 /** Answers `plane.query` from the cache of `view`, or from what is behind it. */
 function answerFromView(plane: Plane, view: View, target: number, limitBytes: number): number {
+  if (view.gates !== null) {
+    const denied = answerAtGate(plane, view, view.gates, target, limitBytes);
+    if (denied !== NO_ANSWER) return denied;
+  }
   const variant = variantOf(plane.query);
   const { policy } = view;
   const cached = policy !== null && view.caches(plane.query);

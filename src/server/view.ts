@@ -5,7 +5,8 @@ import { CachePolicy } from "../cache/policy.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
 import { QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import type { BackPlugin } from "../plugins/back_plugin.ts";
-import { createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
+import type { GatePlugin } from "../plugins/gate_plugin.ts";
+import { createBackPlugins, createFrontPlugins, createGatePlugins } from "../plugins/stages.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
@@ -27,6 +28,8 @@ export class View {
   readonly deadlineMs: number;
   /** Plugins before the cache; null when there are none. */
   readonly front: FrontStage | null;
+  /** Plugins right before the cache; null when there are none. */
+  readonly gates: readonly GatePlugin[] | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
   /** In the order of the Corefile. */
@@ -50,8 +53,10 @@ export class View {
     this.deadlineMs = Math.min(plan.deadlineMs, QUESTION_DEADLINE_MS);
     const context = { zones: plan.zones, randomBelow };
     const front = createFrontPlugins(plan.plugins, context);
+    const gates = createGatePlugins(plan.plugins, context);
     const back = createBackPlugins(plan.plugins, context);
     this.front = front.length === 0 ? null : new FrontStage(front);
+    this.gates = gates.length === 0 ? null : gates;
     this.back = back.length === 0 ? null : back;
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];

@@ -141,6 +141,11 @@ export function questionBytes(question: DnsQuestion): Uint8Array {
   return bytes;
 }
 
+/** A record without its owner: TYPE, CLASS, TTL, RDLENGTH and data. */
+export function encodeRecordTail(record: DnsRecord): Uint8Array {
+  return join([fixedPart(record), record.rdata]);
+}
+
 interface SectionReader {
   readonly message: Uint8Array;
   readonly view: DataView;

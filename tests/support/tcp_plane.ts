@@ -154,6 +154,7 @@ export class TcpPlane {
         {
           id: 0,
           front: null,
+          gates: null,
           back: null,
           policy: { keepTtl: false, prefetch: null, staleSec: 0 },
           logClasses: 0,

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gatePlugin, queryFor } from "../testing.ts";
+import { FilterAaaaPlugin } from "./gate.ts";
+import { filterAaaaSetup } from "./setup.ts";
+
+test("FilterAaaaPlugin.deny() denies AAAA in its zones with the SOA of the longest", () => {
+  const cases: [question: string, zoneLength: number | null][] = [
+    ["www.example.org. AAAA", 13],
+    ["example.org. AAAA", 13],
+    ["WWW.A.Example.org. AAAA", 15],
+    ["www.example.org. A", null],
+    ["www.example.org. ANY", null],
+    ["org. AAAA", null],
+    ["anexample.org. AAAA", null],
+  ];
+  const plugin = gatePlugin(filterAaaaSetup, "filter_aaaa example.org a.example.org");
+  for (const [question, zoneLength] of cases) {
+    const denial = plugin.deny(queryFor(question));
+    assert.equal(denial?.zoneLength ?? null, zoneLength, question);
+    assert.equal(denial?.rcode ?? 0, 0);
+  }
+  assert.ok(plugin instanceof FilterAaaaPlugin);
+  assert.equal(plugin.filteredCount, 3);
+});
+
+test("FilterAaaaPlugin.deny() denies AAAA of every name in the root", () => {
+  const plugin = gatePlugin(filterAaaaSetup, "filter_aaaa");
+  assert.equal(plugin.deny(queryFor(". AAAA"))?.zoneLength, 1);
+  assert.equal(plugin.deny(queryFor("a.b. AAAA"))?.zoneLength, 1);
+});

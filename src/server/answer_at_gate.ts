@@ -1,0 +1,41 @@
+// Hot path.
+/** Plugins right before the cache: does one of them deny the query? */
+
+import type { GatePlugin } from "../plugins/gate_plugin.ts";
+import { writeDenial } from "../wire/denial_answer.ts";
+import { NO_ANSWER } from "./answer_codes.ts";
+import { TRANSPORT_EXCHANGE } from "./client.ts";
+import { logAnswer } from "./log_answer.ts";
+import type { Plane } from "./plane.ts";
+import type { View } from "./view.ts";
+
+/** @returns the length of the answer to `plane.query` at `target`, NO_ANSWER when it goes on. */
+export function answerAtGate(
+  plane: Plane,
+  view: View,
+  gates: readonly GatePlugin[],
+  target: number,
+  limitBytes: number,
+): number {
+  const { query, words, client } = plane;
+  for (let index = 0; index < gates.length; index++) {
+    const denial = gates[index]!.deny(query);
+    if (denial === null) continue;
+    const { rcode, zoneLength, soa } = denial;
+    const length = writeDenial(
+      words,
+      plane.view,
+      target,
+      limitBytes,
+      query,
+      rcode,
+      zoneLength,
+      soa,
+    );
+    if (view.logClasses !== 0 && client.transport !== TRANSPORT_EXCHANGE) {
+      logAnswer(plane, view, target, length, plane.nowMs);
+    }
+    return length;
+  }
+  return NO_ANSWER;
+}
