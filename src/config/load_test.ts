@@ -122,7 +122,7 @@ test("loadConfig() says what to do when there is no Corefile", () => {
 
 test("loadConfig() warns about a server block that can answer nothing", () => {
   check(".:53 {\n errors\n}", [
-    'Corefile:1: Server block ".:53" has no forward: it answers SERVFAIL',
+    'Corefile:1: Server block ".:53" has no forward: it answers REFUSED',
   ]);
 });
 

@@ -5,7 +5,6 @@ import { parseCorefile } from "../config/parser.ts";
 import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
 import { emptyViewPlan } from "../handoff/plan.ts";
-import { classCode, typeCode } from "../wire/constants.ts";
 import { classCode, HEADER_BYTES, HEADER_QDCOUNT, typeCode } from "../wire/constants.ts";
 import { questionBytes } from "../wire/message.ts";
 import { QUERY_OK, Query, readQuery } from "../wire/query.ts";

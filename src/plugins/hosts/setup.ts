@@ -22,7 +22,7 @@ const hostsSettings = z.object({
   entries: z.string(),
   ttlSec,
   reverse: z.boolean(),
-  /** How often the file is looked at; 0: never. */
+  /** How often CoreDNS looks at the file. Here it is watched, as all files that are read. */
   reloadMs,
   /** Zones in which what is not here is left to others; null: none. */
   fallthrough: z.nullable(z.array(zone)),
@@ -75,7 +75,8 @@ function optionTable(reader: DirectiveReader, settings: HostsSettings) {
     },
     reload: (line: OptionLine) => {
       if (!reader.count(line, { min: 1, syntax: "reload DURATION" })) return;
-      settings.reloadMs = reader.durationMs(line.args[0]!, "DURATION of reload", reloadMs) ?? 0;
+      settings.reloadMs = reader.durationMs(line.args[0]!, "DURATION of reload", reloadMs) ?? 5000;
+      if (settings.reloadMs === 0) reader.noEffect(line.name, "reload 0");
     },
     no_reverse: (line: OptionLine) => {
       if (reader.count(line, { syntax: "no_reverse alone" })) settings.reverse = false;
@@ -125,7 +126,4 @@ function contribute(settings: HostsSettings, view: ViewDraft): void {
     fallthroughUnsupported: settings.fallthroughUnsupported,
   };
   view.plugins.push({ plugin: "hosts", settings: plan });
-  if (settings.reloadMs > 0) {
-    view.watchedFiles.push({ path: settings.file, intervalMs: settings.reloadMs });
-  }
 }

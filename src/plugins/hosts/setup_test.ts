@@ -32,7 +32,6 @@ test("hosts reads its directive", () => {
     ],
     ["hosts {\nttl 60\nno_reverse\n}", { ttlSec: 60, reverse: false }],
     ["hosts {\nreload 300ms\n}", { reloadMs: 300 }],
-    ["hosts {\nreload 0\n}", { reloadMs: 0 }],
     [
       "hosts {\nfallthrough in-addr.arpa\nfallthrough_unsupported\n}",
       { fallthrough: ["in-addr.arpa."], fallthroughUnsupported: true },
@@ -43,13 +42,6 @@ test("hosts reads its directive", () => {
     assert.deepEqual(problems, [], directives);
     assert.deepEqual(settings, { ...DEFAULTS, ...expected }, directives);
   }
-});
-
-test("hosts asks for its file to be watched, unless reload is 0", () => {
-  const { view } = readSetup(hostsSetup, "hosts /h", { files: FILES });
-  assert.deepEqual(view.watchedFiles, [{ path: "/h", intervalMs: 5000 }]);
-  const never = readSetup(hostsSetup, "hosts /h {\nreload 0\n}", { files: FILES });
-  assert.deepEqual(never.view.watchedFiles, []);
 });
 
 test("hosts takes a missing file for an empty one, with a warning", () => {
@@ -70,8 +62,9 @@ test("hosts says what is wrong with its directive", () => {
     ["hosts {\nttl\n}", ['3: Missing argument after "ttl": expected ttl SECONDS']],
     [
       "hosts {\nreload 5\n}",
-      ['3: Cannot read DURATION of reload: expected a duration from 0, such as 5s, got "5"'],
+      ['3: Cannot read DURATION of reload: expected a duration from 0, such as 5s, got "5": did you mean "5s"?'],
     ],
+    ["hosts {\nreload 0\n}", ["3: reload 0 has no effect in this version"]],
     ["hosts {\nno_revers\n}", ['3: Unknown option "no_revers": did you mean "no_reverse"?']],
     [
       "hosts {\n192.0.2.256 a\n}",
