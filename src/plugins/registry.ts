@@ -1,5 +1,6 @@
 /** Every plugin of this version. A new plugin is a folder and its line here. */
 
+import { aclSetup } from "./acl/setup.ts";
 import { anySetup } from "./any/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { bufsizeSetup } from "./bufsize/setup.ts";
@@ -22,6 +23,7 @@ import { templateSetup } from "./template/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
+  acl: aclSetup,
   any: anySetup,
   bind: bindSetup,
   errors: errorsSetup,

@@ -6,6 +6,7 @@
  */
 
 import type { PluginPlan } from "../handoff/plan.ts";
+import { AclPlugin } from "./acl/front.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import { FilterAaaaPlugin } from "./filter_aaaa/gate.ts";
@@ -20,6 +21,7 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
 
 /** Before the cache. */
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
+  acl: (settings) => new AclPlugin(settings),
   any: () => new AnyPlugin(),
 };
 

@@ -62,7 +62,9 @@ test("hosts says what is wrong with its directive", () => {
     ["hosts {\nttl\n}", ['3: Missing argument after "ttl": expected ttl SECONDS']],
     [
       "hosts {\nreload 5\n}",
-      ['3: Cannot read DURATION of reload: expected a duration from 0, such as 5s, got "5": did you mean "5s"?'],
+      [
+        '3: Cannot read DURATION of reload: expected a duration from 0, such as 5s, got "5": did you mean "5s"?',
+      ],
     ],
     ["hosts {\nreload 0\n}", ["3: reload 0 has no effect in this version"]],
     ["hosts {\nno_revers\n}", ['3: Unknown option "no_revers": did you mean "no_reverse"?']],
