@@ -11,10 +11,12 @@ import { errorsSetup } from "./errors/setup.ts";
 import { filterAaaaSetup } from "./filter_aaaa/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
+import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { metadataSetup } from "./metadata/setup.ts";
 import { multisocketSetup } from "./multisocket/setup.ts";
+import { minimalSetup } from "./minimal/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { traceSetup } from "./trace/setup.ts";
@@ -28,10 +30,12 @@ export const PLUGINS = {
   bind: bindSetup,
   errors: errorsSetup,
   log: logSetup,
+  local: localSetup,
   search_cut: searchCutSetup,
   filter_aaaa: filterAaaaSetup,
   cache: cacheSetup,
   loop: loopSetup,
+  minimal: minimalSetup,
   template: templateSetup,
   hosts: hostsSetup,
   forward: forwardSetup,

@@ -13,6 +13,7 @@ import { FilterAaaaPlugin } from "./filter_aaaa/gate.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
 import type { GatePlugin } from "./gate_plugin.ts";
 import { HostsPlugin } from "./hosts/back.ts";
+import { LocalPlugin } from "./local/front.ts";
 import { SearchCutPlugin } from "./search_cut/gate.ts";
 import { TemplatePlugin } from "./template/back.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
@@ -23,6 +24,7 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   acl: (settings) => new AclPlugin(settings),
   any: () => new AnyPlugin(),
+  local: () => new LocalPlugin(),
 };
 
 /** Right before the cache. */

@@ -26,6 +26,7 @@ import {
   RCODE_SERVFAIL,
 } from "../wire/constants.ts";
 import { foldName } from "../wire/fold_name.ts";
+import { dropBehindAnswers } from "../wire/minimal_reply.ts";
 import { REPLY_NOT_REPLY, REPLY_OK, REPLY_SHORT, readReply } from "../wire/reply.ts";
 import { askAgain, askSame } from "./ask.ts";
 import { endAttempt, noteAlive, noteReply } from "./attempts.ts";
@@ -104,6 +105,7 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
  */
 export function finishWithReply(plane: Plane, slot: number): void {
   const { reply, scratch } = plane;
+  if (plane.views[plane.pending.views[slot]!]!.isMinimal) dropBehindAnswers(plane.view, reply);
   const length = writeCleanReply(
     plane.bytes,
     plane.view,

@@ -32,6 +32,8 @@ export class View {
   readonly gates: readonly GatePlugin[] | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
+  /** Replies that answer are kept without what they have besides. */
+  readonly isMinimal: boolean;
   /** In the order of the Corefile. */
   readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
@@ -58,6 +60,7 @@ export class View {
     this.front = front.length === 0 ? null : new FrontStage(front);
     this.gates = gates.length === 0 ? null : gates;
     this.back = back.length === 0 ? null : back;
+    this.isMinimal = plan.plugins.some(({ plugin }) => plugin === "minimal");
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));
