@@ -7,9 +7,11 @@ import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { cancelSetup } from "./cancel/setup.ts";
 import { debugSetup } from "./debug/setup.ts";
+import { chaosSetup } from "./chaos/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { filterAaaaSetup } from "./filter_aaaa/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
+import { headerSetup } from "./header/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
 import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
@@ -17,6 +19,7 @@ import { loopSetup } from "./loop/setup.ts";
 import { metadataSetup } from "./metadata/setup.ts";
 import { multisocketSetup } from "./multisocket/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
+import { nsidSetup } from "./nsid/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { traceSetup } from "./trace/setup.ts";
@@ -27,14 +30,17 @@ import { whoamiSetup } from "./whoami/setup.ts";
 export const PLUGINS = {
   acl: aclSetup,
   any: anySetup,
+  nsid: nsidSetup,
   bind: bindSetup,
   errors: errorsSetup,
   log: logSetup,
   local: localSetup,
+  chaos: chaosSetup,
   search_cut: searchCutSetup,
   filter_aaaa: filterAaaaSetup,
   cache: cacheSetup,
   loop: loopSetup,
+  header: headerSetup,
   minimal: minimalSetup,
   template: templateSetup,
   hosts: hostsSetup,

@@ -7,13 +7,17 @@
 
 import type { PluginPlan } from "../handoff/plan.ts";
 import { AclPlugin } from "./acl/front.ts";
+import type { AmendPlugin } from "./amend_plugin.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
+import { ChaosPlugin } from "./chaos/front.ts";
 import { FilterAaaaPlugin } from "./filter_aaaa/gate.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
 import type { GatePlugin } from "./gate_plugin.ts";
+import { HeaderPlugin } from "./header/amend.ts";
 import { HostsPlugin } from "./hosts/back.ts";
 import { LocalPlugin } from "./local/front.ts";
+import { NsidPlugin } from "./nsid/amend.ts";
 import { SearchCutPlugin } from "./search_cut/gate.ts";
 import { TemplatePlugin } from "./template/back.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
@@ -24,6 +28,7 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   acl: (settings) => new AclPlugin(settings),
   any: () => new AnyPlugin(),
+  chaos: (settings, context) => new ChaosPlugin(settings, context),
   local: () => new LocalPlugin(),
 };
 
@@ -31,6 +36,12 @@ const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
 const GATES: Readonly<Record<string, Maker<GatePlugin>>> = {
   search_cut: (settings) => new SearchCutPlugin(settings),
   filter_aaaa: ({ zones }: { zones: readonly string[] }) => new FilterAaaaPlugin(zones),
+};
+
+/** On the way out. */
+const AMENDS: Readonly<Record<string, Maker<AmendPlugin>>> = {
+  nsid: (settings) => new NsidPlugin(settings),
+  header: (settings) => new HeaderPlugin(settings),
 };
 
 /** Behind the cache. */
@@ -54,6 +65,14 @@ export function createGatePlugins(
   context: StageContext,
 ): GatePlugin[] {
   return create(GATES, plans, context);
+}
+
+/** Those of `plans` that change answers on their way out. */
+export function createAmendPlugins(
+  plans: readonly PluginPlan[],
+  context: StageContext,
+): AmendPlugin[] {
+  return create(AMENDS, plans, context);
 }
 
 /** Those of `plans` that stand behind the cache, in their order. */

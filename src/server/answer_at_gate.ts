@@ -3,6 +3,7 @@
 
 import type { GatePlugin } from "../plugins/gate_plugin.ts";
 import { writeDenial } from "../wire/denial_answer.ts";
+import { amendAnswer } from "./amend_answer.ts";
 import { NO_ANSWER } from "./answer_codes.ts";
 import { TRANSPORT_EXCHANGE } from "./client.ts";
 import { logAnswer } from "./log_answer.ts";
@@ -22,7 +23,7 @@ export function answerAtGate(
     const denial = gates[index]!.deny(query);
     if (denial === null) continue;
     const { rcode, zoneLength, soa } = denial;
-    const length = writeDenial(
+    const denied = writeDenial(
       words,
       plane.view,
       target,
@@ -32,9 +33,9 @@ export function answerAtGate(
       zoneLength,
       soa,
     );
-    if (view.logClasses !== 0 && client.transport !== TRANSPORT_EXCHANGE) {
-      logAnswer(plane, view, target, length, plane.nowMs);
-    }
+    if (client.transport === TRANSPORT_EXCHANGE) return denied;
+    const length = amendAnswer(plane, view, target, denied, limitBytes);
+    if (view.logClasses !== 0) logAnswer(plane, view, target, length, plane.nowMs);
     return length;
   }
   return NO_ANSWER;

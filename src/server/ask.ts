@@ -191,10 +191,12 @@ function send(plane: Plane, slot: number, upstream: number): boolean {
   const lengthBytes = waiters.questionBytes(waiter);
   const variant = pending.variants[slot]!;
   // AD asks for AD (RFC 6840 §5.7); the rest is as the clients of this question want it.
-  const flags =
+  const usual =
     FLAG_AD |
     ((variant & VARIANT_NO_RECURSION) === 0 ? FLAG_RD : 0) |
     ((variant & VARIANT_CHECKING_DISABLED) === 0 ? 0 : FLAG_CD);
+  const { set, clear } = plane.views[pending.views[slot]!]!.queryFlags;
+  const flags = (usual | (set & FLAG_RD)) & ~(clear & FLAG_RD);
   const dnssecOk = (variant & VARIANT_DNSSEC_OK) === 0 ? 0 : 1;
   // Who wants DNSSEC needs EDNS: it is tried even where it was refused, but not insisted on.
   const isWanted = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1;

@@ -4,9 +4,16 @@
 import { CachePolicy } from "../cache/policy.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
 import { QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import type { AmendPlugin } from "../plugins/amend_plugin.ts";
 import type { BackPlugin } from "../plugins/back_plugin.ts";
 import type { GatePlugin } from "../plugins/gate_plugin.ts";
-import { createBackPlugins, createFrontPlugins, createGatePlugins } from "../plugins/stages.ts";
+import type { FlagChange, HeaderPlan } from "../plugins/header/plan.ts";
+import {
+  createAmendPlugins,
+  createBackPlugins,
+  createFrontPlugins,
+  createGatePlugins,
+} from "../plugins/stages.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
@@ -32,6 +39,10 @@ export class View {
   readonly gates: readonly GatePlugin[] | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
+  /** Plugins that change answers on their way out; null when there are none. */
+  readonly amends: readonly AmendPlugin[] | null;
+  /** What is changed in the flags of queries for upstreams. */
+  readonly queryFlags: FlagChange;
   /** Replies that answer are kept without what they have besides. */
   readonly isMinimal: boolean;
   /** In the order of the Corefile. */
@@ -60,6 +71,9 @@ export class View {
     this.front = front.length === 0 ? null : new FrontStage(front);
     this.gates = gates.length === 0 ? null : gates;
     this.back = back.length === 0 ? null : back;
+    const amends = createAmendPlugins(plan.plugins, context);
+    this.amends = amends.length === 0 ? null : amends;
+    this.queryFlags = queryFlagsOf(plan);
     this.isMinimal = plan.plugins.some(({ plugin }) => plugin === "minimal");
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];
@@ -94,4 +108,12 @@ export class View {
     }
     return null;
   }
+}
+
+const NO_CHANGE: FlagChange = { set: 0, clear: 0 };
+
+/** Cold: once per view. */
+function queryFlagsOf(plan: ViewPlan): FlagChange {
+  const header = plan.plugins.find(({ plugin }) => plugin === "header");
+  return header === undefined ? NO_CHANGE : { ...(header.settings as HeaderPlan).query };
 }

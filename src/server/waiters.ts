@@ -40,7 +40,7 @@ export class Waiters {
   readonly #ids: Uint16Array;
   readonly #flags: Uint16Array;
   readonly #udpSizes: Uint16Array;
-  /** Bit 0: the query had an OPT record; bit 1: with DO. */
+  /** Bit 0: the query had an OPT record; bit 1: with DO; bit 2: with NSID. */
   readonly #edns: Uint8Array;
 
   constructor(slab: Slab, capacity: number) {
@@ -95,7 +95,7 @@ export class Waiters {
     this.#ids[waiter] = query.id;
     this.#flags[waiter] = query.flags;
     this.#udpSizes[waiter] = query.udpSizeBytes;
-    this.#edns[waiter] = query.hasOpt | (query.dnssecOk << 1);
+    this.#edns[waiter] = query.hasOpt | (query.dnssecOk << 1) | (query.asksNsid << 2);
     return waiter;
   }
 
@@ -111,8 +111,10 @@ export class Waiters {
     query.questionOffset = row;
     query.questionLength = this.#questionBytes[waiter]!;
     query.nameLength = query.questionLength - 4;
-    query.hasOpt = this.#edns[waiter]! & 1;
-    query.dnssecOk = this.#edns[waiter]! >> 1;
+    const edns = this.#edns[waiter]!;
+    query.hasOpt = edns & 1;
+    query.dnssecOk = (edns >> 1) & 1;
+    query.asksNsid = edns >> 2;
     query.udpSizeBytes = this.#udpSizes[waiter]!;
     client.transport = this.#transports[waiter]!;
     client.listener = this.#listeners[waiter]!;

@@ -121,6 +121,7 @@ export const TYPE_IXFR = 251;
 export const TYPE_AXFR = 252;
 export const TYPE_ANY = 255;
 
+export const OPTION_NSID = 3;
 export const OPTION_EDE = 15;
 
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
@@ -243,7 +244,7 @@ export const NO_EDE = 0;
 
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map([
   [1, "LLQ"],
-  [3, "NSID"],
+  [OPTION_NSID, "NSID"],
   [5, "DAU"],
   [6, "DHU"],
   [7, "N3U"],

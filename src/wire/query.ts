@@ -30,6 +30,7 @@ import {
   OPT_UDP_SIZE,
   OPT_VERSION,
   OPTION_HEADER_BYTES,
+  OPTION_NSID,
   POINTER_BITS,
   POINTER_BYTES,
   QUESTION_FIXED_BYTES,
@@ -78,6 +79,8 @@ export class Query {
   authenticData = 0;
   dnssecOk = 0;
   hasOpt = 0;
+  /** 1 if the OPT asks which server this is (RFC 5001). */
+  asksNsid = 0;
   ednsVersion = 0;
   /** What the client says it can take by UDP, never below 512; 512 without an OPT. */
   udpSizeBytes = UDP_BYTES_MIN;
@@ -135,6 +138,7 @@ export function readQuery(
   query.hash = 0;
   query.hasOpt = 0;
   query.dnssecOk = 0;
+  query.asksNsid = 0;
   query.ednsVersion = 0;
   query.udpSizeBytes = UDP_BYTES_MIN;
   query.optionsOffset = 0;
@@ -236,6 +240,7 @@ function readAdditional(
       query.optionsOffset = rdata;
       query.optionsLength = next - rdata;
       if (!areOptionsWhole(view, rdata, next)) return false;
+      if (next !== rdata) query.asksNsid = hasOption(view, rdata, next, OPTION_NSID);
     }
     at = next;
   }
@@ -263,4 +268,14 @@ function areOptionsWhole(view: DataView, start: number, end: number): boolean {
     at += OPTION_HEADER_BYTES + view.getUint16(at + 2);
   }
   return at === end;
+}
+
+/** 1 if one of the options, which are whole, has this code; else 0. */
+function hasOption(view: DataView, start: number, end: number, code: number): number {
+  let at = start;
+  while (at < end) {
+    if (view.getUint16(at) === code) return 1;
+    at += OPTION_HEADER_BYTES + view.getUint16(at + 2);
+  }
+  return 0;
 }

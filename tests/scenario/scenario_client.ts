@@ -267,7 +267,8 @@ function expectedFlags(query: DnsMessage, words: StepWords): string[] {
 }
 
 function expectedOpt(query: DnsMessage, words: StepWords): DnsMessage["opt"] {
-  const options = words.values("ede").map(edeOption);
+  const errors = words.values("ede").map(edeOption);
+  const options = [...errors, ...words.values("option").map(parseOption)];
   const sizeBytes = words.number("edns") ?? OWN_SIZE_BYTES;
   if (words.has("-edns") || (query.opt === null && !words.has("edns"))) return null;
   return { sizeBytes, version: 0, dnssecOk: query.opt?.dnssecOk ?? false, options };

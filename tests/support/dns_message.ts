@@ -37,7 +37,7 @@ export interface DnsQuestion {
   readonly class: number;
 }
 
-/** `www.example.org. 300 A 192.0.2.1`; the class is IN. */
+/** `www.example.org. 300 A 192.0.2.1`; the class is that of the question. */
 export interface DnsRecord {
   readonly name: string;
   readonly ttlSec: number;
@@ -129,8 +129,9 @@ export function decodeMessage(bytes: Uint8Array): DnsMessage {
     return { name: reader.name(), type: reader.u16(), class: reader.u16() };
   });
   const opts: { opt: DnsOpt; rcodeBits: number }[] = [];
+  const recordClass = questions[0]?.class ?? CLASSES["IN"]!;
   const section = (count: number) =>
-    repeat(count, () => readRecord(reader, opts)).filter((record) => record !== null);
+    repeat(count, () => readRecord(reader, opts, recordClass)).filter((record) => record !== null);
   const [answer, authority, additional] = [counts[1]!, counts[2]!, counts[3]!].map(section);
   if (!reader.isDone) throw new RangeError("bytes follow the message");
   if (opts.length > 1) throw new RangeError("there are several OPT records");
@@ -212,12 +213,13 @@ function writeOpt(writer: ByteWriter, opt: DnsOpt, rcode: number): void {
 function readRecord(
   reader: ByteReader,
   opts: { opt: DnsOpt; rcodeBits: number }[],
+  questionClass: number,
 ): DnsRecord | null {
   const name = reader.name();
   const type = reader.u16();
   const recordClass = reader.u16();
   if (type !== typeNumber("OPT")) {
-    if (recordClass !== CLASSES["IN"]) throw new RangeError(`a record has class ${recordClass}`);
+    if (recordClass !== questionClass) throw new RangeError(`a record has class ${recordClass}`);
     const ttlSec = reader.u32();
     return { name, ttlSec, type, data: readRdata(reader, type, reader.u16()) };
   }

@@ -155,6 +155,8 @@ export class TcpPlane {
           id: 0,
           front: null,
           gates: null,
+          amends: null,
+          queryFlags: { set: 0, clear: 0 },
           back: null,
           policy: { keepTtl: false, prefetch: null, staleSec: 0 },
           logClasses: 0,
