@@ -88,9 +88,9 @@ export class LiveConfig {
       this.#logger[level]("{text}", { text });
     this.#reloader = new Reloader(
       {
-        read: async () => {
+        read: async (reason) => {
           this.#newest = await this.#inputs.read();
-          return readingOf(this.#newest);
+          return readingOf(this.#isUnwanted(this.#newest, reason) ? this.#reading : this.#newest);
         },
         adopt: async (config) => await this.#adopt(config, taker),
         info: say("info"),
@@ -112,6 +112,12 @@ export class LiveConfig {
   async stop(): Promise<void> {
     this.#watch?.stop();
     await this.#reloader?.stop();
+  }
+
+  /** Another Corefile, where only the files that plugins have read are followed. */
+  #isUnwanted({ hash }: InputsReading, reason: ReloadReason): boolean {
+    const isFollowed = reason === "signal" || this.#timing()?.isForFilesOnly !== true;
+    return !isFollowed && hash !== this.#reading.hash;
   }
 
   async #adopt(config: Config, taker: ConfigTaker): Promise<string | null> {

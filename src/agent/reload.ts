@@ -18,8 +18,8 @@ export interface Reading {
 }
 
 export interface ReloadParts {
-  /** Reads all that a configuration is made of. */
-  read(): Promise<Reading>;
+  /** Reads all that a configuration is made of, as far as the reason is one to look at it. */
+  read(reason: ReloadReason): Promise<Reading>;
   /** Makes the whole server work by `config`. @returns null, or why it does not: a sentence. */
   adopt(config: Config): Promise<string | null>;
   info(text: string): void;
@@ -101,7 +101,7 @@ export class Reloader {
 
   async #look(reason: ReloadReason): Promise<void> {
     const { read, adopt } = this.#parts;
-    const reading = await read();
+    const reading = await read(reason);
     if (this.#isStopped) return;
     if (reading.hash === this.#state.hash && reading.config !== null) {
       this.#noteSame(reason);

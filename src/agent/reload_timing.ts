@@ -7,9 +7,12 @@ export interface ReloadTiming {
   readonly intervalMs: number;
   /** At random between 0 and this on top. */
   readonly jitterMs: number;
+  /** Nobody has asked for the Corefile to be followed, only for files that plugins have read. */
+  readonly isForFilesOnly: boolean;
 }
 
-const AT_ONCE: ReloadTiming = { intervalMs: 0, jitterMs: 0 };
+const AT_ONCE: ReloadTiming = { intervalMs: 0, jitterMs: 0, isForFilesOnly: false };
+const FILES_AT_ONCE: ReloadTiming = { ...AT_ONCE, isForFilesOnly: true };
 /** What `reload` means in CoreDNS without arguments: written so, nobody has asked for a delay. */
 const DEFAULT_INTERVAL_MS = 30_000;
 
@@ -33,9 +36,17 @@ export function reloadTiming(
 ): ReloadTiming | null {
   const timings = config.servers.flatMap(({ plugins }) => plugins.reload ?? []);
   if (isAtOnce) return AT_ONCE;
-  if (timings.length === 0) return isManaged ? AT_ONCE : null;
+  if (timings.length === 0 && isManaged) return AT_ONCE;
+  if (timings.length === 0) return followsFiles(config) ? FILES_AT_ONCE : null;
   const shortest = timings.reduce((one, other) =>
     other.intervalMs < one.intervalMs ? other : one,
   );
-  return shortest.intervalMs === DEFAULT_INTERVAL_MS ? AT_ONCE : shortest;
+  return shortest.intervalMs === DEFAULT_INTERVAL_MS
+    ? AT_ONCE
+    : { ...shortest, isForFilesOnly: false };
+}
+
+/** `hosts` has a `reload` of its own. */
+function followsFiles(config: Config): boolean {
+  return config.servers.some(({ plugins }) => (plugins.hosts?.reloadMs ?? 0) > 0);
 }

@@ -12,11 +12,18 @@ function configWith(...directives: string[]): Config {
 }
 
 const NOBODY = { isManaged: false, isAtOnce: false };
-const AT_ONCE = { intervalMs: 0, jitterMs: 0 };
+const AT_ONCE = { intervalMs: 0, jitterMs: 0, isForFilesOnly: false };
 
 test("reloadTiming() follows a plain file only with `reload`", () => {
   assert.equal(reloadTiming(configWith("errors"), NOBODY), null);
   assert.deepEqual(reloadTiming(configWith("errors", "reload"), NOBODY), AT_ONCE);
+});
+
+test("reloadTiming() follows the file of `hosts` without `reload`, and nothing else", () => {
+  const filesOnly = { ...AT_ONCE, isForFilesOnly: true };
+  assert.deepEqual(reloadTiming(configWith("hosts", "errors"), NOBODY), filesOnly);
+  assert.equal(reloadTiming(configWith("hosts {\nreload 0\n}"), NOBODY), null);
+  assert.deepEqual(reloadTiming(configWith("hosts", "reload"), NOBODY), AT_ONCE);
 });
 
 test("reloadTiming() follows a ConfigMap or a template always", () => {
@@ -25,7 +32,7 @@ test("reloadTiming() follows a ConfigMap or a template always", () => {
 
 test("reloadTiming() waits as long as the shortest interval that is named says", () => {
   const config = configWith("reload 1m 20s", "reload 10s 2s", "reload");
-  const tenSeconds = { intervalMs: 10_000, jitterMs: 2_000 };
+  const tenSeconds = { intervalMs: 10_000, jitterMs: 2_000, isForFilesOnly: false };
   assert.deepEqual(reloadTiming(config, { ...NOBODY, isManaged: true }), tenSeconds);
   assert.deepEqual(reloadTiming(config, { isManaged: true, isAtOnce: true }), AT_ONCE);
 });

@@ -22,7 +22,7 @@ const hostsSettings = z.object({
   entries: z.string(),
   ttlSec,
   reverse: z.boolean(),
-  /** How often CoreDNS looks at the file. Here it is watched, as all files that are read. */
+  /** How often CoreDNS looks at the file. Here it is watched; 0: it is not. */
   reloadMs,
   /** Zones in which what is not here is left to others; null: none. */
   fallthrough: z.nullable(z.array(zone)),
@@ -75,8 +75,7 @@ function optionTable(reader: DirectiveReader, settings: HostsSettings) {
     },
     reload: (line: OptionLine) => {
       if (!reader.count(line, { min: 1, syntax: "reload DURATION" })) return;
-      settings.reloadMs = reader.durationMs(line.args[0]!, "DURATION of reload", reloadMs) ?? 5000;
-      if (settings.reloadMs === 0) reader.noEffect(line.name, "reload 0");
+      settings.reloadMs = reader.durationMs(line.args[0]!, "DURATION of reload", reloadMs) ?? 0;
     },
     no_reverse: (line: OptionLine) => {
       if (reader.count(line, { syntax: "no_reverse alone" })) settings.reverse = false;
