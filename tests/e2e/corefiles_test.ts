@@ -21,12 +21,9 @@ const FIELD_CHECKS = [...FORWARD_CHECKS, ...PLUGIN_CHECKS];
 /** Directives, and `PLUGIN.OPTION` for options that have no effect yet. */
 const TO_COME: readonly string[] = [
   "health",
-  "hosts",
-  "nsid",
   "prometheus",
   "ready",
   "rewrite",
-  "template",
 ];
 
 /** Warnings that are meant: what works as written and is not what most want. */

@@ -15,6 +15,8 @@ export interface AskOptions {
   readonly udpSizeBytes?: number;
   /** EDNS options to send, as dns-packet has them. */
   readonly ednsOptions?: readonly object[];
+  /** Default IN. */
+  readonly class?: "IN" | "CH";
   /** Default 2,000. */
   readonly timeoutMs?: number;
   /** Default 127.0.0.1. */
@@ -35,7 +37,7 @@ export function ask(
     type: "query",
     id: 1 + Math.floor(Math.random() * 65_535),
     flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ type: type as RecordType, name, class: "IN" }],
+    questions: [{ type: type as RecordType, name, class: options.class ?? "IN" }],
     additionals:
       udpSizeBytes > 0
         ? [
