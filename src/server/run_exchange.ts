@@ -166,7 +166,7 @@ function fillScratch(plane: Plane, message: DnsMessage): boolean {
     scratch.ttlOffsets,
   );
   scratch.ttlCount = reply.ttlCount;
-  scratch.infoCode = NO_EDE;
+  scratch.infoCode = message.infoCode ?? NO_EDE;
   if (scratch.messageLength === 0) return false;
   scratch.decision.kind = KIND_DEAD;
   scratch.decision.lifetimeSec = 0;

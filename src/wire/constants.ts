@@ -236,6 +236,8 @@ const OPCODE_NAMES: ReadonlyMap<number, string> = new Map([
 // Extended errors (RFC 8914 §4) that we say.
 export const EDE_STALE_ANSWER = 3;
 export const EDE_CACHED_ERROR = 13;
+export const EDE_BLOCKED = 15;
+export const EDE_FILTERED = 17;
 export const EDE_STALE_NXDOMAIN = 19;
 export const EDE_NO_REACHABLE_AUTHORITY = 22;
 export const EDE_NETWORK_ERROR = 23;

@@ -61,6 +61,8 @@ export interface DnsMessage {
   readonly answers: readonly DnsRecord[];
   readonly authorities: readonly DnsRecord[];
   readonly additionals: readonly DnsRecord[];
+  /** An extended error (RFC 8914), where whoever sends it can: `encodeMessage` does not. */
+  readonly infoCode?: number;
 }
 
 /** An answer to `question` with what `parts` says, by default NOERROR and nothing. */

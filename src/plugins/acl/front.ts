@@ -1,6 +1,6 @@
 /** `acl` in the workers: queries that are not allowed go no further. See README.md. */
 
-import { RCODE_REFUSED } from "../../wire/constants.ts";
+import { EDE_BLOCKED, EDE_FILTERED, RCODE_REFUSED } from "../../wire/constants.ts";
 import { messageFor } from "../../wire/message.ts";
 import { foldWireName, nameToWire } from "../../wire/name.ts";
 import type { Query } from "../../wire/query.ts";
@@ -39,10 +39,10 @@ export class AclPlugin implements FrontPlugin {
     this.counts[action]! += 1;
     switch (action) {
       case ACL_BLOCK:
-        done(messageFor(request, { rcode: RCODE_REFUSED }));
+        done(messageFor(request, { rcode: RCODE_REFUSED, infoCode: EDE_BLOCKED }));
         break;
       case ACL_FILTER:
-        done(messageFor(request));
+        done(messageFor(request, { infoCode: EDE_FILTERED }));
         break;
       case ACL_DROP:
         done(null);
