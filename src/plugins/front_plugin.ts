@@ -40,6 +40,8 @@ export interface Request extends DnsQuestion {
   /** What the client can take by UDP. */
   readonly udpSizeBytes: number;
   readonly client: RequestClient;
+  /** Whether the name is looked up in whatever server block it belongs to, from its cache on. */
+  readonly isAskedAnew?: boolean;
 }
 
 /** Takes the answer; `null`: the client gets none. To be called once, at once or later. */

@@ -20,9 +20,11 @@ import { LocalPlugin } from "./local/front.ts";
 import { NsidPlugin } from "./nsid/amend.ts";
 import { SearchCutPlugin } from "./search_cut/gate.ts";
 import { TemplatePlugin } from "./template/back.ts";
+import { TemplateAliasPlugin } from "./template/front.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
-type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
+/** Null: with these settings it has nothing to do at that stage. */
+type Maker<Plugin> = (settings: never, context: StageContext) => Plugin | null;
 
 /** Before the cache. */
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
@@ -30,6 +32,7 @@ const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   any: () => new AnyPlugin(),
   chaos: (settings, context) => new ChaosPlugin(settings, context),
   local: () => new LocalPlugin(),
+  template: (settings) => TemplateAliasPlugin.of(settings),
 };
 
 /** Right before the cache. */
@@ -88,7 +91,8 @@ function create<Plugin>(
   plans: readonly PluginPlan[],
   context: StageContext,
 ): Plugin[] {
-  return plans.flatMap(({ plugin, settings }) =>
-    Object.hasOwn(makers, plugin) ? [makers[plugin]!(settings as never, context)] : [],
-  );
+  return plans.flatMap(({ plugin, settings }) => {
+    if (!Object.hasOwn(makers, plugin)) return [];
+    return makers[plugin]!(settings as never, context) ?? [];
+  });
 }

@@ -22,6 +22,7 @@ import type { Plane } from "./plane.ts";
 import { requestOf, writeRequest } from "./request.ts";
 import type { View } from "./view.ts";
 import { NO_WAITER } from "./waiters.ts";
+import { NO_SCOPE } from "./zone_router.ts";
 
 /**
  * Answers `plane.query` from the cache of a view or what is behind it: the length of the answer at
@@ -79,7 +80,7 @@ interface Exchange {
 
 /** Asks cache and upstreams for a plugin. */
 function askView(exchange: Exchange, request: Request, done: Done): void {
-  const { plane, view, waiter, answerView } = exchange;
+  const { plane, waiter, answerView } = exchange;
   const { exchanges, client, waiters } = plane;
   if (request.class !== CLASS_IN) {
     plane.counters[COUNTER.answersRefused]! += 1;
@@ -93,6 +94,7 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
     done(failed);
     return;
   }
+  const view = request.isAskedAnew ? viewOf(plane, exchange.view) : exchange.view;
   const slot = exchanges.add(done);
   if (slot === NO_QUESTION) {
     plane.counters[COUNTER.shedExchanges]! += 1;
@@ -109,6 +111,15 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
   if (length === ANSWER_LATER) return;
   exchanges.remove(slot);
   done(length > 0 ? decodeMessage(plane.bytes, target, length) : failed);
+}
+
+/** The view that the name in `exchanges.query` belongs to; `view` when there is none. */
+function viewOf(plane: Plane, view: View): View {
+  const { exchanges, listeners, client, views, scopeViews } = plane;
+  const { nameBytes, nameLength, labels, labelCount } = exchanges.query;
+  const router = listeners.routers[client.listener]!;
+  const scope = router.find(nameBytes, nameLength, labels, labelCount);
+  return scope === NO_SCOPE ? view : views[scopeViews[scope]!]!;
 }
 
 /** Gives the client that waits as `waiter` its answer, or lets it go without one. */
