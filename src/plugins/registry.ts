@@ -6,8 +6,8 @@ import { bindSetup } from "./bind/setup.ts";
 import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { cancelSetup } from "./cancel/setup.ts";
-import { debugSetup } from "./debug/setup.ts";
 import { chaosSetup } from "./chaos/setup.ts";
+import { debugSetup } from "./debug/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { filterAaaaSetup } from "./filter_aaaa/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
@@ -17,14 +17,14 @@ import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { metadataSetup } from "./metadata/setup.ts";
-import { multisocketSetup } from "./multisocket/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
+import { multisocketSetup } from "./multisocket/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
-import { timeoutsSetup } from "./timeouts/setup.ts";
-import { traceSetup } from "./trace/setup.ts";
 import { searchCutSetup } from "./search_cut/setup.ts";
 import { templateSetup } from "./template/setup.ts";
+import { timeoutsSetup } from "./timeouts/setup.ts";
+import { traceSetup } from "./trace/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
