@@ -15,7 +15,8 @@ export class ZoneSet {
 
   /** The longest zone that holds `name`, which is text in small letters; null when none does. */
   find(name: string): string | null {
-    return this.#zones.find((zone) => isWithin(name, zone)) ?? null;
+    for (const zone of this.#zones) if (isWithin(name, zone)) return zone;
+    return null;
   }
 }
 

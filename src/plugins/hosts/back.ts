@@ -8,17 +8,16 @@ import type { BackPlugin } from "../back_plugin.ts";
 import type { Request } from "../front_plugin.ts";
 import { ZoneSet } from "../zone_set.ts";
 import type { HostsPlan } from "./plan.ts";
-import { reverseName } from "./reverse_name.ts";
-
-const IPV4_BYTES = 4;
+import { addressOfReverseName } from "./reverse_name.ts";
 
 export class HostsPlugin implements BackPlugin {
   readonly #plan: HostsPlan;
   readonly #zones: ZoneSet;
   readonly #fallthrough: ZoneSet;
-  readonly #ipv4 = new Map<string, Uint8Array[]>();
-  readonly #ipv6 = new Map<string, Uint8Array[]>();
-  /** Names of an address, by the name that is asked for them. */
+  // Addresses are kept as text: most are never asked for, and loading is all the quicker.
+  readonly #ipv4 = new Map<string, string[]>();
+  readonly #ipv6 = new Map<string, string[]>();
+  /** Names by address. */
   readonly #names = new Map<string, string[]>();
 
   constructor(plan: HostsPlan) {
@@ -42,7 +41,7 @@ export class HostsPlugin implements BackPlugin {
     if (addresses.length > 0) {
       return messageFor(request, {
         flags: FLAG_AA,
-        answers: addresses.map((address) => recordOf(name, type, ttlSec, address)),
+        answers: addresses.map((text) => recordOf(name, type, ttlSec, parseIpAddress(text)!)),
       });
     }
     const fallsThrough = this.#fallthrough.find(name) !== null;
@@ -55,7 +54,8 @@ export class HostsPlugin implements BackPlugin {
   }
 
   #reverseAnswer(request: Request): DnsMessage | null {
-    const names = this.#names.get(request.name);
+    const address = addressOfReverseName(request.name);
+    const names = address === null ? undefined : this.#names.get(address);
     if (names === undefined) return null;
     const { ttlSec } = this.#plan;
     return messageFor(request, {
@@ -65,39 +65,25 @@ export class HostsPlugin implements BackPlugin {
   }
 
   #addLine(line: string): void {
-    const [text, ...names] = line.split(" ");
-    const address = parseIpAddress(text!);
-    if (address === null) return;
-    const isIpv4 = address.length === IPV4_BYTES;
-    const reverse = reverseName(address);
+    const [address, ...names] = line.split(" ");
+    const addresses = address!.includes(":") ? this.#ipv6 : this.#ipv4;
     for (const name of names) {
       if (this.#zones.find(name) === null) continue;
-      add(isIpv4 ? this.#ipv4 : this.#ipv6, name, address, isSameAddress);
-      if (this.#plan.reverse && !name.startsWith("*.")) {
-        add(this.#names, reverse, name, Object.is);
-      }
+      add(addresses, name, address!);
+      if (this.#plan.reverse && !name.startsWith("*.")) add(this.#names, address!, name);
     }
   }
 }
 
 /** The addresses of a name, or of the `*` that stands for its first label. */
-function find(addresses: ReadonlyMap<string, Uint8Array[]>, name: string): readonly Uint8Array[] {
+function find(addresses: ReadonlyMap<string, string[]>, name: string): readonly string[] {
   const found = addresses.get(name);
   if (found !== undefined) return found;
   return addresses.get(name.replace(/^(?:\\.|[^\\.])+/, "*")) ?? [];
 }
 
-function add<Value>(
-  map: Map<string, Value[]>,
-  key: string,
-  value: Value,
-  isSame: (one: Value, other: Value) => boolean,
-): void {
+function add(map: Map<string, string[]>, key: string, value: string): void {
   const values = map.get(key);
   if (values === undefined) map.set(key, [value]);
-  else if (!values.some((other) => isSame(value, other))) values.push(value);
-}
-
-function isSameAddress(one: Uint8Array, other: Uint8Array): boolean {
-  return one.every((byte, index) => byte === other[index]);
+  else if (!values.includes(value)) values.push(value);
 }

@@ -3,6 +3,7 @@
  * of `ADDRESS NAME...`, addresses canonical, names in small letters with their last dot.
  */
 
+import { isIPv4 } from "node:net";
 import { canonicalIpAddress } from "../../std/ip_address.ts";
 import { nameToWire, wireToName } from "../../wire/name.ts";
 
@@ -21,7 +22,7 @@ export function normalizeHosts(text: string): string {
     const words = (comment < 0 ? line : line.slice(0, comment)).trim().split(/\s+/);
     if (words.length < 2) continue;
     // A zone (fe80::1%eth0) means something on this machine only.
-    const address = canonicalIpAddress(words[0]!.replace(/%.*$/, ""));
+    const address = canonical(words[0]!);
     if (address === null) continue;
     const names = words
       .slice(1)
@@ -30,6 +31,12 @@ export function normalizeHosts(text: string): string {
     if (names.length > 0) lines.push(`${address} ${names.join(" ")}`);
   }
   return lines.join("\n");
+}
+
+function canonical(text: string): string | null {
+  // There is only one way to write an address of IPv4.
+  if (isIPv4(text)) return text;
+  return canonicalIpAddress(text.replace(/%.*$/, ""));
 }
 
 function normalizeName(text: string): string | null {

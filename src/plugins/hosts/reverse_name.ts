@@ -1,13 +1,26 @@
-/** The name under which PTR records of an address are asked for (RFC 1035 §3.5, RFC 3596 §2.5). */
+/** Names under which PTR records of addresses are asked for (RFC 1035 §3.5, RFC 3596 §2.5). */
 
-const IPV4_BYTES = 4;
+import { isIPv4 } from "node:net";
+import { formatIpAddress } from "../../std/ip_address.ts";
 
-/** @param address 4 or 16 bytes in network order. */
-export function reverseName(address: Uint8Array): string {
-  if (address.length === IPV4_BYTES) return `${address.toReversed().join(".")}.in-addr.arpa.`;
-  let name = "";
-  for (const byte of address.toReversed()) {
-    name += `${(byte & 0x0f).toString(16)}.${(byte >> 4).toString(16)}.`;
+const IPV4_ZONE = ".in-addr.arpa.";
+const IPV6_NAME = /^((?:[0-9a-f]\.){32})ip6\.arpa\.$/;
+
+/**
+ * The address, canonical, that a name in small letters stands for; null for all other names.
+ *
+ * @example addressOfReverseName("1.2.0.192.in-addr.arpa.") // "192.0.2.1"
+ */
+export function addressOfReverseName(name: string): string | null {
+  if (name.endsWith(IPV4_ZONE)) {
+    const address = name.slice(0, -IPV4_ZONE.length).split(".").reverse().join(".");
+    return isIPv4(address) ? address : null;
   }
-  return `${name}ip6.arpa.`;
+  const digits = IPV6_NAME.exec(name)?.[1];
+  if (digits === undefined) return null;
+  const nibbles = digits.replaceAll(".", "").split("").reverse();
+  const bytes = Uint8Array.from({ length: 16 }, (_, at) =>
+    Number.parseInt(`${nibbles[2 * at]}${nibbles[2 * at + 1]}`, 16),
+  );
+  return formatIpAddress(bytes);
 }

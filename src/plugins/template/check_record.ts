@@ -33,7 +33,7 @@ export function checkRecordTemplate(reader: DirectiveReader, token: Token, rule:
   }
   const fields = fieldsOf(nodes);
   if (fields.some((field) => field === "Meta")) {
-    reader.warning(token, ".Meta is always empty: this version has no metadata");
+    reader.warning(token, ".Meta is always empty: nothing provides metadata before template");
   }
   checkGroups(reader, token, fields, rule);
   if (!isSimple(nodes)) return;
