@@ -8,6 +8,7 @@ import { forwardSetup } from "./forward/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
+import { rewriteSetup } from "./rewrite/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -15,6 +16,7 @@ export const PLUGINS = {
   bind: bindSetup,
   errors: errorsSetup,
   log: logSetup,
+  rewrite: rewriteSetup,
   cache: cacheSetup,
   loop: loopSetup,
   forward: forwardSetup,

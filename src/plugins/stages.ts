@@ -9,6 +9,7 @@ import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
+import { RewritePlugin } from "./rewrite/front.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
 type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
@@ -16,6 +17,7 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
 /** Before the cache. */
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   any: () => new AnyPlugin(),
+  rewrite: (settings) => new RewritePlugin(settings),
 };
 
 /** Behind the cache. */

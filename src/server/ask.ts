@@ -30,6 +30,7 @@ import { NO_UPSTREAM } from "../upstream/route.ts";
 import { writeQuery } from "../wire/answer.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
 import { answerEarly } from "./answer_early.ts";
+import { appendOptions } from "../wire/query_options.ts";
 import { endAttempt, leaveSilentConnection, noteFailure } from "./attempts.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
@@ -172,7 +173,7 @@ function sendProbe(
   const id = freeId(plane, channel);
   if (id === NO_ID) return;
   const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
-  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt)) return;
+  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt, null)) return;
   known.probeSentMs = plane.nowMs;
   plane.pending.beginProbe(upstream, channel, id);
   plane.channels.inFlightCounts[channel]! += 1;
@@ -197,9 +198,20 @@ function send(plane: Plane, slot: number, upstream: number): boolean {
   // Who wants DNSSEC needs EDNS: it is tried even where it was refused, but not insisted on.
   const isWanted = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1;
   const withOpt = isWanted && pending.plain[slot] === 0 ? 1 : 0;
-  if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk, withOpt)) {
-    return false;
-  }
+  const options = pending.options.size === 0 ? undefined : pending.options.get(slot);
+  const sent = writeTo(
+    plane,
+    channel,
+    upstream,
+    id,
+    question,
+    lengthBytes,
+    flags,
+    dnssecOk,
+    withOpt,
+    options ?? null,
+  );
+  if (!sent) return false;
   pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
   channels.inFlightCounts[channel]! += 1;
   plane.counters[COUNTER.upstreamQueries]! += 1;
@@ -223,12 +235,13 @@ function writeTo(
   flags: number,
   dnssecOk: number,
   withOpt: number,
+  options: Uint8Array | null,
 ): boolean {
   const { channels } = plane;
   const overTcp = channels.kinds[channel] === CHANNEL_TCP;
   const batch = plane.upstreamBatches[upstream]!;
   const target = overTcp ? plane.queryScratch : batch.buffer(channels.fds[channel]!);
-  const length = writeQuery(
+  let length = writeQuery(
     plane.words,
     plane.view,
     target,
@@ -241,6 +254,9 @@ function writeTo(
     withOpt,
   );
   const known = plane.upstreams[upstream]!;
+  if (options !== null && withOpt === 1) {
+    length = appendOptions(plane.bytes, plane.view, target, length, options);
+  }
   if (overTcp) {
     if (!plane.tcpChannels.append(channel, target, length)) return false;
     known.tcpQueryCount += 1;

@@ -72,8 +72,8 @@ export function handleQuery(
 /** The scope of a query of which `readQuery` said `code`; NO_SCOPE when no zone takes it. */
 export function routeQuery(zones: ZoneRouter, code: number, query: Query): number {
   if (code !== QUERY_OK) return NO_SCOPE;
-  // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
-  if (query.class !== CLASS_IN || isTransfer(query.type)) return NO_SCOPE;
+  // Zone transfers are for authoritative servers (RFC 5936 §2.2).
+  if (isTransfer(query.type)) return NO_SCOPE;
   return zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
 }
 
@@ -92,10 +92,13 @@ export function answerQuery(
       : limitBytesMax;
   plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
-  if (scope === NO_SCOPE) {
+  if (scope === NO_SCOPE || query.class !== CLASS_IN) {
     if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
-    plane.counters[COUNTER.answersRefused]! += 1;
-    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+    // Other classes are for authoritative servers (RFC 8906), unless a plugin thinks otherwise.
+    if (scope === NO_SCOPE || !plane.views[plane.scopeViews[scope]!]!.front?.wants(plane)) {
+      plane.counters[COUNTER.answersRefused]! += 1;
+      return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+    }
   }
   const view = plane.views[plane.scopeViews[scope]!]!;
   if (view.front?.wants(plane)) {

@@ -16,6 +16,7 @@ import {
   TCP_MESSAGE_BYTES_MAX,
   UDP_ANSWER_BYTES_MAX,
   UDP_BATCH,
+  UPSTREAM_OPTIONS_BYTES_MAX,
   UPSTREAMS_MAX,
   WAITERS_MAX,
 } from "../limits.ts";
@@ -55,8 +56,10 @@ export const TAG_TCP_LISTENER = 3 << TAG_KIND_SHIFT;
 export const TAG_TCP_CLIENT = 4 << TAG_KIND_SHIFT;
 export const TAG_NUMBER_MASK = (1 << TAG_KIND_SHIFT) - 1;
 
-/** Upstream queries are a header, a question and an OPT: 12 + 259 + 11 bytes at most. */
-const UPSTREAM_QUERY_BYTES = 320;
+/**
+ * Upstream queries are a header, a question and an OPT, 12 + 259 + 11 bytes at most, and options.
+ */
+const UPSTREAM_QUERY_BYTES = 320 + UPSTREAM_OPTIONS_BYTES_MAX;
 const UPSTREAM_BATCH = 64;
 
 /** Bytes of slab that a plane needs; pages that are never used cost nothing. */
