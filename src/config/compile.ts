@@ -2,7 +2,7 @@
 
 import type { ListenerPlan, Plan, ViewPlan, ZoneRoute } from "../handoff/plan.ts";
 import { ScopeNumbers, ZONE_DROPPED } from "../handoff/scope_numbers.ts";
-import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
+import type { PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
@@ -62,6 +62,24 @@ export function compilePlan(
     listeners: [...listeners.values()] satisfies ListenerPlan[],
     views: views.map((view, index) => ({ id: ids[index]!, ...view })),
   };
+}
+
+/** Files besides the Corefile that the configuration was made from, each once. */
+export function watchedFiles(config: Config): readonly WatchedFile[] {
+  const files = new Map<string, WatchedFile>();
+  for (const server of config.servers) {
+    for (const name of PLUGIN_NAMES) {
+      const settings = server.plugins[name];
+      // The registry pairs each name with the setup of just these settings.
+      const setup = PLUGINS[name] as PluginSetup<unknown>;
+      const own = settings === undefined ? [] : (setup.watchedFiles?.(settings) ?? []);
+      for (const file of own) {
+        const intervalMs = Math.min(file.intervalMs, files.get(file.path)?.intervalMs ?? Infinity);
+        files.set(file.path, { path: file.path, intervalMs });
+      }
+    }
+  }
+  return [...files.values()];
 }
 
 /** Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. */

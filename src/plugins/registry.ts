@@ -5,6 +5,7 @@ import { bindSetup } from "./bind/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
+import { loadbalanceSetup } from "./loadbalance/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
@@ -16,6 +17,7 @@ export const PLUGINS = {
   bind: bindSetup,
   errors: errorsSetup,
   log: logSetup,
+  loadbalance: loadbalanceSetup,
   rewrite: rewriteSetup,
   cache: cacheSetup,
   loop: loopSetup,

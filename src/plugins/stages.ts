@@ -9,6 +9,8 @@ import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
+import { AnswerOrder } from "./loadbalance/answer_order.ts";
+import type { LoadbalanceSettings } from "./loadbalance/settings.ts";
 import { RewritePlugin } from "./rewrite/front.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
@@ -24,6 +26,17 @@ const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
 const BACK: Readonly<Record<string, Maker<BackPlugin>>> = {
   whoami: () => new WhoamiPlugin(),
 };
+
+/** In which order clients get records, if `plans` say so. */
+export function createAnswerOrder(
+  plans: readonly PluginPlan[],
+  context: StageContext,
+): AnswerOrder | null {
+  const plan = plans.find(({ plugin }) => plugin === "loadbalance");
+  // Its setup is the only one that makes plans of this name.
+  const settings = plan?.settings as LoadbalanceSettings | undefined;
+  return settings === undefined ? null : new AnswerOrder(settings, context.randomBelow);
+}
 
 /** Those of `plans` that stand before the cache, in their order. */
 export function createFrontPlugins(

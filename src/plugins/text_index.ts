@@ -62,6 +62,7 @@ class TextSet {
 
   /** Whether `name[0, length)` begins (ends) with one, or is one when `isWhole`. */
   has(name: Uint8Array, length: number, isWhole: boolean): boolean {
+    if (isWhole && this.#hasLength[length] === 0) return false;
     let hash = HASH_START;
     for (let count = 1; count <= length; count++) {
       hash = step(hash, name[this.#isFromEnd ? length - count : count - 1]!);

@@ -121,6 +121,9 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       let length = answered;
       plane.counters[COUNTER.hits]! += 1;
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
+      if (view.order !== null && plane.client.transport !== TRANSPORT_EXCHANGE) {
+        length = view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
+      }
       if (view.logClasses !== 0) logHit(plane, view, target, length);
       if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
       return length;

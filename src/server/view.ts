@@ -4,7 +4,8 @@
 import { CachePolicy } from "../cache/policy.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
 import type { BackPlugin } from "../plugins/back_plugin.ts";
-import { createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
+import type { AnswerOrder } from "../plugins/loadbalance/answer_order.ts";
+import { createAnswerOrder, createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
@@ -21,6 +22,8 @@ export class View {
   readonly front: FrontStage | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
+  /** In which order clients get records; null when it is that of the upstream. */
+  readonly order: AnswerOrder | null;
   /** In the order of the Corefile. */
   readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
@@ -41,6 +44,7 @@ export class View {
     const back = createBackPlugins(plan.plugins, context);
     this.front = front.length === 0 ? null : new FrontStage(front);
     this.back = back.length === 0 ? null : back;
+    this.order = createAnswerOrder(plan.plugins, context);
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));

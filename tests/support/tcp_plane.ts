@@ -148,6 +148,7 @@ export class TcpPlane {
         {
           id: 0,
           front: null,
+          order: null,
           back: null,
           policy: { keepTtl: false, prefetch: null, staleSec: 0 },
           logClasses: 0,
