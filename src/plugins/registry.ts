@@ -3,6 +3,7 @@
 import { anySetup } from "./any/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
+import { dns64Setup } from "./dns64/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { loadbalanceSetup } from "./loadbalance/setup.ts";
@@ -15,6 +16,7 @@ import { whoamiSetup } from "./whoami/setup.ts";
 export const PLUGINS = {
   any: anySetup,
   bind: bindSetup,
+  dns64: dns64Setup,
   errors: errorsSetup,
   log: logSetup,
   loadbalance: loadbalanceSetup,

@@ -8,6 +8,7 @@
 import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
+import { Dns64Plugin } from "./dns64/front.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
 import { AnswerOrder } from "./loadbalance/answer_order.ts";
 import type { LoadbalanceSettings } from "./loadbalance/settings.ts";
@@ -19,6 +20,7 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
 /** Before the cache. */
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   any: () => new AnyPlugin(),
+  dns64: (settings) => new Dns64Plugin(settings, { add: () => undefined }),
   rewrite: (settings) => new RewritePlugin(settings),
 };
 
