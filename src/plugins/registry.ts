@@ -1,6 +1,7 @@
 /** Every plugin of this version. A new plugin is a folder and its line here. */
 
 import { anySetup } from "./any/setup.ts";
+import { autopathSetup } from "./autopath/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { dns64Setup } from "./dns64/setup.ts";
@@ -21,6 +22,7 @@ export const PLUGINS = {
   log: logSetup,
   loadbalance: loadbalanceSetup,
   rewrite: rewriteSetup,
+  autopath: autopathSetup,
   cache: cacheSetup,
   loop: loopSetup,
   forward: forwardSetup,

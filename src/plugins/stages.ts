@@ -7,6 +7,7 @@
 
 import type { PluginPlan } from "../handoff/plan.ts";
 import { AnyPlugin } from "./any/front.ts";
+import { AutopathPlugin } from "./autopath/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import { Dns64Plugin } from "./dns64/front.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
@@ -22,6 +23,7 @@ const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   any: () => new AnyPlugin(),
   dns64: (settings) => new Dns64Plugin(settings, { add: () => undefined }),
   rewrite: (settings) => new RewritePlugin(settings),
+  autopath: (settings) => new AutopathPlugin(settings, { add: () => undefined }),
 };
 
 /** Behind the cache. */

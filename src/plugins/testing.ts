@@ -60,7 +60,7 @@ export function readSetup<Settings>(
   }
   const prefix = `plugin ${setup.name}: `;
   const texts = problems.sorted().map((problem) => {
-    assert.ok(formatProblem(problem).startsWith(`Corefile:${problem.line}: ${prefix}`));
+    assert.ok(formatProblem(problem).startsWith(`${problem.file}:${problem.line}: ${prefix}`));
     return `${problem.line}: ${problem.message}`;
   });
   return { settings, view, problems: texts };

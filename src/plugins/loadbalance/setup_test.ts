@@ -62,7 +62,7 @@ test("loadbalance says what is wrong", () => {
     ],
     [
       "loadbalance weighted /w {\nreload 5\n}",
-      '3: Cannot read reload: expected a duration from 0, such as 30s, got "5"',
+      '3: Cannot read reload: expected a duration from 0, such as 30s, got "5": did you mean "5s"?',
     ],
     ["loadbalance {\nreload 5s\n}", '3: Unknown option "reload": expected prefer'],
     ["loadbalance {\nprefer\n}", '3: Missing argument after "prefer": expected prefer CIDR...'],
@@ -70,13 +70,17 @@ test("loadbalance says what is wrong", () => {
       "loadbalance {\nprefer 10.0.0.0/33\n}",
       '3: Cannot read prefix: expected a prefix such as 10.0.0.0/8, got "10.0.0.0/33"',
     ],
+    // Line 1 of the file.
+    ["loadbalance weighted /bad", '1: Unexpected address "192.0.2.1": expected a name before it'],
     [
       "loadbalance\nloadbalance",
       '3: Cannot use "loadbalance" twice in a server block: already at Corefile:2',
     ],
   ];
   for (const [directives, problem] of cases) {
-    const { problems } = readSetup(loadbalanceSetup, directives, { files: { "/w": "" } });
+    const { problems } = readSetup(loadbalanceSetup, directives, {
+      files: { "/w": "", "/bad": "192.0.2.1 1\n" },
+    });
     assert.deepEqual(problems, [problem], directives);
   }
 });
