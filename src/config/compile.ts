@@ -41,8 +41,8 @@ export function compilePlan(
     for (const address of addresses) {
       for (const { zone, port } of server.serves) {
         const label = addresses === WILDCARD_ADDRESSES ? `:${port}` : formatEndpoint(address, port);
-        const scopeOf = (zone: string) =>
-          scopes.numberOf({ server: `dns://${label}`, zone, view: "" });
+        const scopeOf = (zone: string, view = "") =>
+          scopes.numberOf({ server: `dns://${label}`, zone, view });
         const key = `${address} ${port}`;
         const listener = listeners.get(key) ?? {
           address,
@@ -53,7 +53,11 @@ export function compilePlan(
           droppedScope: scopeOf(ZONE_DROPPED),
         };
         listeners.set(key, listener);
-        listener.zones.push({ zone, view: ids[index]!, scope: scopeOf(zone) });
+        listener.zones.push({
+          zone,
+          view: ids[index]!,
+          scope: scopeOf(zone, server.plugins.view?.name),
+        });
       }
     }
   });

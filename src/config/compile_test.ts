@@ -103,6 +103,23 @@ test("compilePlan() gives plain data that a worker can be sent", () => {
   assert.deepEqual(structuredClone(plan), plan);
 });
 
+test("compilePlan() gives blocks of one zone scopes of their own, with the names of their views", () => {
+  const scopes = new ScopeNumbers();
+  const view = ". {\n bind 192.0.2.10\n view x {\n expr do()\n }\n forward . 192.0.2.1\n}\n";
+  const plan = compile(`${view}. {\n bind 192.0.2.10\n forward . 192.0.2.2\n}`, scopes);
+  assert.deepEqual(
+    plan.listeners[0]?.zones.map(({ zone, view, scope }) => [
+      zone,
+      view,
+      scopes.labels[scope]?.view,
+    ]),
+    [
+      [".", 0, "x"],
+      [".", 1, ""],
+    ],
+  );
+});
+
 test("watchedFiles() lists files of plugins once, with the shortest interval", () => {
   const weighted = (port: number, options: string) =>
     `.:${port} {\n forward . 192.0.2.1\n loadbalance weighted /w ${options}\n}`;

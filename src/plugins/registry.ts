@@ -12,6 +12,7 @@ import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { rewriteSetup } from "./rewrite/setup.ts";
+import { viewSetup } from "./view/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -27,6 +28,7 @@ export const PLUGINS = {
   loop: loopSetup,
   forward: forwardSetup,
   reload: reloadSetup,
+  view: viewSetup,
   whoami: whoamiSetup,
 } as const;
 

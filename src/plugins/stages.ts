@@ -14,6 +14,8 @@ import type { FrontPlugin } from "./front_plugin.ts";
 import { AnswerOrder } from "./loadbalance/answer_order.ts";
 import type { LoadbalanceSettings } from "./loadbalance/settings.ts";
 import { RewritePlugin } from "./rewrite/front.ts";
+import { type Condition, parseCondition } from "./view/expression.ts";
+import type { ViewSettings } from "./view/settings.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
 type Maker<Plugin> = (settings: never, context: StageContext) => Plugin;
@@ -40,6 +42,14 @@ export function createAnswerOrder(
   // Its setup is the only one that makes plans of this name.
   const settings = plan?.settings as LoadbalanceSettings | undefined;
   return settings === undefined ? null : new AnswerOrder(settings, context.randomBelow);
+}
+
+/** What queries must be like for a server block with `plans`; null when all are for it. */
+export function createConditions(plans: readonly PluginPlan[]): readonly Condition[] | null {
+  const plan = plans.find(({ plugin }) => plugin === "view");
+  // Its setup is the only one that makes plans of this name.
+  const settings = plan?.settings as ViewSettings | undefined;
+  return settings === undefined ? null : settings.expressions.map(parseCondition);
 }
 
 /** Those of `plans` that stand before the cache, in their order. */

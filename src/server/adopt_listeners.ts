@@ -7,6 +7,7 @@ import { acceptClients, closeListenerTcp, finishListenerTcp } from "./handle_tcp
 import { NO_LISTENER } from "./listener_table.ts";
 import { handleDatagrams } from "./listeners.ts";
 import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
+import { firstOfZones } from "./view_choice.ts";
 import { ZoneRouter } from "./zone_router.ts";
 
 /** Addresses that stand for "all of this machine". */
@@ -47,7 +48,7 @@ export function useListeners(
 ): void {
   const { listeners: table } = plane;
   plans.forEach(({ zones }, index) => {
-    table.routers[listeners[index]!] = new ZoneRouter(zones);
+    table.routers[listeners[index]!] = new ZoneRouter(firstOfZones(zones));
   });
   const leaving = table.active.filter((listener) => !listeners.includes(listener));
   table.active = [...listeners];

@@ -90,6 +90,7 @@ export function answerQuery(
     plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
       ? query.udpSizeBytes
       : limitBytesMax;
+  if (plane.viewChoice !== null && code === QUERY_OK) scope = plane.viewChoice.choose(scope);
   plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
   if (scope === NO_SCOPE || query.class !== CLASS_IN) {

@@ -46,6 +46,7 @@ import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
 import { TcpClients } from "./tcp_clients.ts";
 import type { View } from "./view.ts";
+import type { ViewChoice } from "./view_choice.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Kinds of epoll events, in the upper bits of their tag; the number of the thing is below. */
@@ -132,6 +133,8 @@ export class Plane {
   readonly views: View[] = [];
   readonly listeners = new ListenerTable();
   readonly tables = new PlanTables();
+  /** Where blocks have conditions; null when none has. */
+  viewChoice: ViewChoice | null = null;
   /** The view of each scope. */
   scopeViews = new Int32Array(0);
   /** Where a query for a TCP upstream is written before it goes to the connection's buffer. */

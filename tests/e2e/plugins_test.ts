@@ -287,7 +287,10 @@ test("loadbalance gives every address its turn at being the first", async (conte
 
 test("dns64 makes addresses of a name that has only A records", async (context) => {
   const upstream = await startScriptedUpstream(context, (query) => {
-    const answer = query.message.questions[0]?.type === TYPE_A ? [parseRecord(`${query.name} 60 A 192.0.2.33`)] : [];
+    const answer =
+      query.message.questions[0]?.type === TYPE_A
+        ? [parseRecord(`${query.name} 60 A 192.0.2.33`)]
+        : [];
     query.reply({ answer });
   });
   const server = await serveWith(context, upstream, "cache\ndns64 {\nallow_ipv4\n}");

@@ -143,6 +143,7 @@ export class TcpPlane {
       ...{ query, client, nowMs: sim.monotonicMs(), nowSec: 0, turn: 0 },
       cache: fakeCache(hitBytes),
       listeners: { routers: [{ find: () => (first("refused") ? -1 : 0) }] },
+      viewChoice: null,
       scopeViews: Int32Array.of(0),
       views: [
         {

@@ -20,7 +20,6 @@ const QUESTION = { name: "www.example.org.", type: TYPE_A, class: 1 };
 const PLAIN: LoadbalanceSettings = {
   policy: "round_robin",
   prefer: [],
-  file: null,
   reloadMs: 0,
   names: [],
 };

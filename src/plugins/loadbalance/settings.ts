@@ -26,7 +26,7 @@ export const loadbalanceSettings = z.object({
   /** Addresses in these come first, those of the first of them before others. */
   prefer: z.array(prefix),
   /** Where the weights come from, for `weighted`. */
-  file: z.nullable(z.string()),
+  file: z.optional(z.string()),
   /** How often the file is looked at again; 0 is never. */
   reloadMs: durationMs(0, "a duration from 0, such as 30s"),
   names: z.array(weightedName),

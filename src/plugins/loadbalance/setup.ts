@@ -23,7 +23,7 @@ export const loadbalanceSetup: PluginSetup<LoadbalanceSettings> = {
   parse,
   contribute: (settings, view) => void view.plugins.push({ plugin: "loadbalance", settings }),
   watchedFiles: ({ file, reloadMs }) =>
-    file === null || reloadMs === 0 ? [] : [{ path: file, intervalMs: reloadMs }],
+    file === undefined || reloadMs === 0 ? [] : [{ path: file, intervalMs: reloadMs }],
 };
 
 function parse(directives: readonly Directive[], context: SetupContext): LoadbalanceSettings {
@@ -32,7 +32,6 @@ function parse(directives: readonly Directive[], context: SetupContext): Loadbal
   const settings: Draft = {
     policy: "round_robin",
     prefer: [],
-    file: null,
     reloadMs: 0,
     names: [],
   };

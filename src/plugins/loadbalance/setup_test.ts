@@ -9,7 +9,6 @@ const WEIGHTS =
 const PLAIN: LoadbalanceSettings = {
   policy: "round_robin",
   prefer: [],
-  file: null,
   reloadMs: 0,
   names: [],
 };

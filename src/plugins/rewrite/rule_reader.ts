@@ -108,8 +108,8 @@ export class RuleReader {
       return this.#error(token, `Cannot read TTL: ${wanted}, got "${token.text}"`);
     }
     if (match === null) return null;
-    const [ttlSecMin, ttlSecMax] = range;
-    return { field: "ttl", isLast: this.#isLast, match, ttlSecMin, ttlSecMax };
+    const [ttlSecFrom, ttlSecTo] = range;
+    return { field: "ttl", isLast: this.#isLast, match, ttlSecFrom, ttlSecTo };
   }
 
   #readRcode(field: Token, args: readonly Token[]): RewriteRule | null {

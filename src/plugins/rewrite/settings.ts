@@ -54,8 +54,8 @@ const rule = z.discriminatedUnion("field", [
     field: z.literal("ttl"),
     isLast,
     match: nameMatch,
-    ttlSecMin: ttlSec,
-    ttlSecMax: ttlSec,
+    ttlSecFrom: ttlSec,
+    ttlSecTo: ttlSec,
   }),
   z.object({
     field: z.literal("rcode"),

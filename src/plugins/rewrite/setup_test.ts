@@ -80,7 +80,7 @@ test("rewrite reads rules of every field", () => {
     ["rewrite continue class ch in", { field: "class", isLast: false, from: 3, to: 1 }],
     [
       "rewrite ttl a.org 15",
-      { field: "ttl", isLast: true, match: exact("a.org."), ttlSecMin: 15, ttlSecMax: 15 },
+      { field: "ttl", isLast: true, match: exact("a.org."), ttlSecFrom: 15, ttlSecTo: 15 },
     ],
     [
       "rewrite continue {\nttl regex (.*)\\.org 30-300\n}",
@@ -88,8 +88,8 @@ test("rewrite reads rules of every field", () => {
         field: "ttl",
         isLast: false,
         match: { kind: "regex", from: "(.*)\\.org" },
-        ttlSecMin: 30,
-        ttlSecMax: 300,
+        ttlSecFrom: 30,
+        ttlSecTo: 300,
       },
     ],
     [
@@ -98,8 +98,8 @@ test("rewrite reads rules of every field", () => {
         field: "ttl",
         isLast: true,
         match: { kind: "suffix", from: ".org." },
-        ttlSecMin: 0,
-        ttlSecMax: 60,
+        ttlSecFrom: 0,
+        ttlSecTo: 60,
       },
     ],
     [
@@ -108,8 +108,8 @@ test("rewrite reads rules of every field", () => {
         field: "ttl",
         isLast: true,
         match: { kind: "suffix", from: ".org." },
-        ttlSecMin: 60,
-        ttlSecMax: 2 ** 31 - 1,
+        ttlSecFrom: 60,
+        ttlSecTo: 2 ** 31 - 1,
       },
     ],
     [

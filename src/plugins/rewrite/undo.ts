@@ -45,10 +45,10 @@ export function undoName(rule: RuleOf<"name">, from: string, to: string): Undo {
     });
 }
 
-export function undoTtl({ ttlSecMin, ttlSecMax }: RuleOf<"ttl">): Undo {
+export function undoTtl({ ttlSecFrom, ttlSecTo }: RuleOf<"ttl">): Undo {
   return (answer) =>
     mapRecords(answer, (record) => {
-      const ttlSec = Math.max(ttlSecMin, Math.min(record.ttlSec, ttlSecMax));
+      const ttlSec = Math.max(ttlSecFrom, Math.min(record.ttlSec, ttlSecTo));
       return ttlSec === record.ttlSec ? record : { ...record, ttlSec };
     });
 }
