@@ -40,6 +40,8 @@ export interface Request extends DnsQuestion {
   /** What the client can take by UDP. */
   readonly udpSizeBytes: number;
   readonly client: RequestClient;
+  /** What the client has asked: the address in network order, 4 or 16 bytes. */
+  readonly server?: { readonly addressBytes: Uint8Array; readonly port: number };
   /**
    * EDNS options for upstreams, as in an OPT record; those of the client are not among them. The
    * answer is cached and shared as if there were none.

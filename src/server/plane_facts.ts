@@ -77,8 +77,15 @@ export class PlaneFacts implements QueryFacts {
   }
 }
 
-/** The address that was asked. */
-function serverAddress({ client, listeners, tcpClients, sockets, bytes, words }: Plane): string {
+/** The address that was asked, without brackets. */
+export function serverAddress({
+  client,
+  listeners,
+  tcpClients,
+  sockets,
+  bytes,
+  words,
+}: Plane): string {
   if (client.transport === TRANSPORT_TCP) {
     return sockets.localAddress(tcpClients.fds[client.connection]!);
   }

@@ -2,6 +2,7 @@
 
 import { UPSTREAM_OPTIONS_BYTES_MAX } from "../limits.ts";
 import type { Request } from "../plugins/front_plugin.ts";
+import { parseIpAddress } from "../std/ip_address.ts";
 import { AF_INET, SOCKADDR_IN_ADDR, SOCKADDR_IN6_ADDR } from "../sys/layout.ts";
 import { readAddress, readPort } from "../sys/sockaddr.ts";
 import { writeQuery } from "../wire/answer.ts";
@@ -12,6 +13,7 @@ import { QUERY_OK, type Query, readQuery } from "../wire/query.ts";
 import { appendOptions } from "../wire/query_options.ts";
 import { TRANSPORT_UDP } from "./client.ts";
 import type { Plane } from "./plane.ts";
+import { serverAddress } from "./plane_facts.ts";
 
 /** `plane.query` of `plane.client` as plain values; the name in small letters. */
 export function requestOf(plane: Plane): Request {
@@ -32,6 +34,10 @@ export function requestOf(plane: Plane): Request {
       addressBytes: addressBytes(plane),
       port: readPort(kernel.slab, client.nameOffset),
       isTcp: client.transport !== TRANSPORT_UDP,
+    },
+    server: {
+      addressBytes: parseIpAddress(serverAddress(plane)) ?? NO_ADDRESS,
+      port: plane.listeners.ports[client.listener]!,
     },
   };
 }
@@ -96,6 +102,7 @@ function addressBytes(plane: Plane): Uint8Array {
 
 /** ::ffff:0:0/96, RFC 4291 §2.5.5.2. */
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const NO_ADDRESS = new Uint8Array(0);
 const NO_OPTIONS = new Uint8Array(0);
 /** Room for a query without its question's copy: 284 bytes and options. */
 const QUERY_ROOM_BYTES = 288 + UPSTREAM_OPTIONS_BYTES_MAX;

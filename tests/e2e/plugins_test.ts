@@ -315,6 +315,27 @@ test("autopath finds names outside of the search list's first domain", async (co
   ]);
 });
 
+test("view sends queries to the first server block whose condition they meet", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const port = await freePort();
+  const block = (view: string, rule: string) => `.:${port} {
+    bind 127.0.0.1
+    ${view}
+    ${rule}
+    forward . 127.0.0.1:${upstream.port}
+    cache
+  }\n`;
+  const byTcp = block(
+    "view tcp {\nexpr proto() == 'tcp' && incidr(client_ip(), '127.0.0.0/8')\n}",
+    "any",
+  );
+  const server = await serve(context, byTcp + block("", "rewrite type ANY A"));
+  const typeOf = async (transport: "udp" | "tcp") =>
+    (await ask(server.port, "www.example.org", "ANY", { transport })).answers?.[0]?.type;
+  assert.equal(await typeOf("tcp"), "HINFO");
+  assert.equal(await typeOf("udp"), "A");
+});
+
 test("bind takes an interface by name, and except takes addresses away", async (context) => {
   const upstream = await startScriptedUpstream(context, answerAll);
   const port = await freePort();

@@ -7,6 +7,7 @@ import type { EdnsData, RuleOf } from "./settings.ts";
 
 /** Of one option; a query for an upstream has room for little more. */
 export const OPTION_DATA_BYTES_MAX = 255;
+const NO_DATA = new Uint8Array(0);
 const OPTION_HEADER_BYTES = 4;
 const FAMILY_IPV4 = 1;
 const FAMILY_IPV6 = 2;
@@ -48,6 +49,10 @@ function dataOf(data: EdnsData, request: Request): Uint8Array {
           return request.client.addressBytes;
         case "client_port":
           return words16(request.client.port);
+        case "server_ip":
+          return request.server?.addressBytes ?? NO_DATA;
+        case "server_port":
+          return request.server === undefined ? NO_DATA : words16(request.server.port);
         case "protocol":
           return new TextEncoder().encode(request.client.isTcp ? "tcp" : "udp");
       }

@@ -8,7 +8,15 @@ import type { EdnsData, RewriteRule } from "./settings.ts";
 
 const KINDS = ["local", "nsid", "subnet"] as const;
 const ACTIONS = ["set", "append", "replace", "unset"] as const;
-const VARIABLES = ["qname", "qtype", "client_ip", "client_port", "protocol"] as const;
+const VARIABLES = [
+  "qname",
+  "qtype",
+  "client_ip",
+  "client_port",
+  "protocol",
+  "server_ip",
+  "server_port",
+] as const;
 const OPTION_NSID = 3;
 const OPTION_SUBNET = 8;
 const SYNTAX = {
@@ -108,7 +116,7 @@ export class EdnsRuleReader {
     const written = token.text.slice(1, -1);
     const name = VARIABLES.find((variable) => variable === written);
     if (name !== undefined) return { kind: "variable", name };
-    if (written === "server_ip" || written === "server_port" || /^[^/]+\/[^/]+/.test(written)) {
+    if (/^[^/]+\/[^/]+/.test(written)) {
       this.#reader.unsupported(token, token.text);
       return null;
     }

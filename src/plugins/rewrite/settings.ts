@@ -28,7 +28,15 @@ const ednsData = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("bytes"), bytes: z.array(wholeNumber(0, "a byte from 0", 0xff)) }),
   z.object({
     kind: z.literal("variable"),
-    name: z.enum(["qname", "qtype", "client_ip", "client_port", "protocol"]),
+    name: z.enum([
+      "qname",
+      "qtype",
+      "client_ip",
+      "client_port",
+      "protocol",
+      "server_ip",
+      "server_port",
+    ]),
   }),
   /** A client subnet (RFC 7871) of so many bits of the client's address. */
   z.object({

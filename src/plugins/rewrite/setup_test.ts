@@ -256,12 +256,12 @@ test("rewrite says what is wrong with a rule", () => {
       '2: Cannot read data: expected an even number of hexadecimal digits after 0x, got "0xabc"',
     ],
     [
-      "rewrite edns0 local set 1 {server_ip}",
-      "2: Cannot use {server_ip}: this version does not support it",
+      "rewrite edns0 local set 1 {some/label}",
+      "2: Cannot use {some/label}: this version does not support it",
     ],
     [
       "rewrite edns0 local set 1 {other}",
-      '2: Unknown variable "{other}": expected one of {qname}, {qtype}, {client_ip}, {client_port}, {protocol}',
+      '2: Unknown variable "{other}": expected one of {qname}, {qtype}, {client_ip}, {client_port}, {protocol}, {server_ip}, {server_port}',
     ],
     [
       "rewrite edns0 subnet set 33 56",
