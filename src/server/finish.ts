@@ -132,7 +132,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   waiters.load(waiter, query, client);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
-    const length = writeScratch(plane, target, udpLimit(view, query.udpSizeBytes));
+    const length = writeOrdered(plane, view, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     logWaiter(plane, view, waiter, target, length);
@@ -140,7 +140,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
     deliverToPlugin(plane, client.connection);
   } else {
     const target = plane.tcpClients.scratchOffset;
-    const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
+    const length = writeOrdered(plane, view, target, TCP_MESSAGE_BYTES_MAX);
     logWaiter(plane, view, waiter, target, length);
     deliverTcp(plane, client.connection, client.generation, target, length);
   }
@@ -161,6 +161,13 @@ function logWaiter(plane: Plane, view: View, waiter: number, target: number, len
 /** What `view` sends by UDP at most to a client that says it can take `udpSizeBytes`. */
 function udpLimit(view: View, udpSizeBytes: number): number {
   return udpSizeBytes < view.udpBytesMax ? udpSizeBytes : view.udpBytesMax;
+}
+
+/** As `writeScratch`, for clients: records in the order that the server block has for them. */
+function writeOrdered(plane: Plane, view: View, target: number, limitBytes: number): number {
+  const length = writeScratch(plane, target, limitBytes);
+  if (view.order === null) return length;
+  return view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {

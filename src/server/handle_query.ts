@@ -37,7 +37,7 @@ import {
 } from "../wire/query.ts";
 import { ANSWER_EXPIRED, ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { answerExpired } from "./answer_expired.ts";
-import { TRANSPORT_UDP } from "./client.ts";
+import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAtOnce, noteDenial } from "./note_hit.ts";
@@ -72,8 +72,8 @@ export function handleQuery(
 /** The scope of a query of which `readQuery` said `code`; NO_SCOPE when no zone takes it. */
 export function routeQuery(zones: ZoneRouter, code: number, query: Query): number {
   if (code !== QUERY_OK) return NO_SCOPE;
-  // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
-  if (query.class !== CLASS_IN || isTransfer(query.type)) return NO_SCOPE;
+  // Zone transfers are for authoritative servers (RFC 5936 §2.2).
+  if (isTransfer(query.type)) return NO_SCOPE;
   return zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
 }
 
@@ -90,12 +90,16 @@ export function answerQuery(
     plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
       ? query.udpSizeBytes
       : limitBytesMax;
+  if (plane.viewChoice !== null && code === QUERY_OK) scope = plane.viewChoice.choose(scope);
   plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
-  if (scope === NO_SCOPE) {
+  if (scope === NO_SCOPE || query.class !== CLASS_IN) {
     if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
-    plane.counters[COUNTER.answersRefused]! += 1;
-    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+    // Other classes are for authoritative servers (RFC 8906), unless a plugin thinks otherwise.
+    if (scope === NO_SCOPE || !plane.views[plane.scopeViews[scope]!]!.front?.wants(plane)) {
+      plane.counters[COUNTER.answersRefused]! += 1;
+      return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+    }
   }
   const view = plane.views[plane.scopeViews[scope]!]!;
   if (view.front?.wants(plane)) {
@@ -119,6 +123,9 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       let length = answered;
       plane.counters[COUNTER.hits]! += 1;
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
+      if (view.order !== null && plane.client.transport !== TRANSPORT_EXCHANGE) {
+        length = view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
+      }
       if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
       if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
       return length;

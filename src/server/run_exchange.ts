@@ -8,7 +8,7 @@ import { COUNTER } from "../handoff/counters.ts";
 import { TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import type { Done, FrontPlugin, Request } from "../plugins/front_plugin.ts";
 import { writeCleanReply } from "../wire/clean_reply.ts";
-import { NO_EDE, RCODE_SERVFAIL } from "../wire/constants.ts";
+import { CLASS_IN, NO_EDE, RCODE_REFUSED, RCODE_SERVFAIL } from "../wire/constants.ts";
 import { type DnsMessage, decodeMessage, encodeMessage, messageFor } from "../wire/message.ts";
 import { wireToName } from "../wire/name.ts";
 import { REPLY_OK, readReply } from "../wire/reply.ts";
@@ -81,6 +81,11 @@ interface Exchange {
 function askView(exchange: Exchange, request: Request, done: Done): void {
   const { plane, view, waiter, answerView } = exchange;
   const { exchanges, client, waiters } = plane;
+  if (request.class !== CLASS_IN) {
+    plane.counters[COUNTER.answersRefused]! += 1;
+    done(messageFor(request, { rcode: RCODE_REFUSED }));
+    return;
+  }
   const failed = messageFor(request, { rcode: RCODE_SERVFAIL });
   // For plugins behind the cache that want to know who asks.
   waiters.load(waiter, exchanges.query, client);

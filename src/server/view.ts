@@ -5,7 +5,14 @@ import { CachePolicy } from "../cache/policy.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
 import { QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import type { BackPlugin } from "../plugins/back_plugin.ts";
-import { createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
+import type { AnswerOrder } from "../plugins/loadbalance/answer_order.ts";
+import {
+  createAnswerOrder,
+  createBackPlugins,
+  createConditions,
+  createFrontPlugins,
+} from "../plugins/stages.ts";
+import type { Condition } from "../plugins/view/expression.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
@@ -29,6 +36,10 @@ export class View {
   readonly front: FrontStage | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
+  /** In which order clients get records; null when it is that of the upstream. */
+  readonly order: AnswerOrder | null;
+  /** What a query must be like to be for this block; null when all are. */
+  readonly conditions: readonly Condition[] | null;
   /** In the order of the Corefile. */
   readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
@@ -53,6 +64,8 @@ export class View {
     const back = createBackPlugins(plan.plugins, context);
     this.front = front.length === 0 ? null : new FrontStage(front);
     this.back = back.length === 0 ? null : back;
+    this.order = createAnswerOrder(plan.plugins, context);
+    this.conditions = createConditions(plan.plugins);
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));
