@@ -48,9 +48,9 @@ export async function bundle(folder: string): Promise<Bundles> {
 }
 
 /**
- * A module of Node is loaded when the first of our modules that imports it runs. As an import of the
- * bundle, it would be at start, also for what is itself loaded late: `node:http` and `node:tls` are
- * megabytes.
+ * A module of Node is loaded when the first of our modules that imports it runs. As an import of
+ * the bundle, it would be at start, also for what is itself loaded late: `node:http` and `node:tls`
+ * are megabytes.
  */
 const lateBuiltins: Plugin = {
   name: "late-builtins",
