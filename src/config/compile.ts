@@ -10,7 +10,7 @@ import {
   type ZoneRoute,
 } from "../handoff/plan.ts";
 import { ScopeNumbers, ZONE_DROPPED } from "../handoff/scope_numbers.ts";
-import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
+import type { PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
@@ -50,8 +50,8 @@ export function compilePlan(
     for (const address of addresses) {
       for (const { zone, port } of server.serves) {
         const label = addresses === WILDCARD_ADDRESSES ? `:${port}` : formatEndpoint(address, port);
-        const scopeOf = (zone: string) =>
-          scopes.numberOf({ server: `dns://${label}`, zone, view: "" });
+        const scopeOf = (zone: string, view = "") =>
+          scopes.numberOf({ server: `dns://${label}`, zone, view });
         const key = `${address} ${port}`;
         const listener = listeners.get(key) ?? {
           address,
@@ -66,7 +66,8 @@ export function compilePlan(
         // Blocks that share a listener share its connections: the last one that says something
         // about them counts, as in CoreDNS.
         listener.timeouts = { ...listener.timeouts, ...compiled[index]!.timeouts };
-        listener.zones.push({ zone, view: ids[index]!, scope: scopeOf(zone) });
+        const scope = scopeOf(zone, server.plugins.view?.name);
+        listener.zones.push({ zone, view: ids[index]!, scope });
       }
     }
   });
@@ -75,6 +76,24 @@ export function compilePlan(
     listeners: [...listeners.values()] satisfies ListenerPlan[],
     views: views.map((view, index) => ({ id: ids[index]!, ...view })),
   };
+}
+
+/** Files besides the Corefile that the configuration was made from, each once. */
+export function watchedFiles(config: Config): readonly WatchedFile[] {
+  const files = new Map<string, WatchedFile>();
+  for (const server of config.servers) {
+    for (const name of PLUGIN_NAMES) {
+      const settings = server.plugins[name];
+      // The registry pairs each name with the setup of just these settings.
+      const setup = PLUGINS[name] as PluginSetup<unknown>;
+      const own = settings === undefined ? [] : (setup.watchedFiles?.(settings) ?? []);
+      for (const file of own) {
+        const intervalMs = Math.min(file.intervalMs, files.get(file.path)?.intervalMs ?? Infinity);
+        files.set(file.path, { path: file.path, intervalMs });
+      }
+    }
+  }
+  return [...files.values()];
 }
 
 /** Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. */

@@ -145,6 +145,19 @@ test("loadConfig() refuses the same zone and port twice on one address", () => {
   ]);
 });
 
+test("loadConfig() takes several blocks of one zone if all but the last have views", () => {
+  const block = (view: string) =>
+    `a {\n${view === "" ? "" : `view ${view} {\nexpr do()\n}\n`}forward . 192.0.2.1\n}\n`;
+  check(block("x") + block("y") + block(""), []);
+  check(block("x") + block("y"), []);
+  check(block("") + block("x"), [
+    "Corefile:4: Cannot serve dns://a.:53: it is already defined at Corefile:1",
+  ]);
+  check(block("x") + block("x"), [
+    "Corefile:7: Cannot serve dns://a.:53: it is already defined at Corefile:1",
+  ]);
+});
+
 test("loadConfig() refuses the same zone and port bound and unbound", () => {
   const bound = "a {\nbind 127.0.0.1\nforward . 192.0.2.1\n}\n";
   const unbound = "a {\nforward . 192.0.2.1\n}\n";
@@ -175,6 +188,14 @@ test("loadConfig() refuses an upstream that is this server", () => {
     { "resolv.conf": "nameserver 192.0.2.10:5300\n" },
   );
   check(".:53 {\nbind 127.0.0.1\nforward . 127.0.0.1:5300 ::1 192.0.2.10\n}", []);
+});
+
+test("loadConfig() refuses filter_aaaa beside dns64", () => {
+  const message = "Cannot use filter_aaaa and dns64 in one server block: remove one of them";
+  check("a {\nfilter_aaaa\ndns64\nforward . 192.0.2.1\n}", [
+    `Corefile:1: plugin filter_aaaa: ${message}`,
+  ]);
+  check("a {\nfilter_aaaa\nforward . 192.0.2.1\n}\nb {\ndns64\nforward . 192.0.2.1\n}", []);
 });
 
 test("loadConfig() uses the default port for keys without one", () => {

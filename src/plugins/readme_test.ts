@@ -10,6 +10,8 @@ const REFUSED = ["trace"];
 const FILES = {
   "/etc/hosts": "127.0.0.1 localhost\n",
   "/etc/resolv.conf": "nameserver 192.0.2.53\n",
+  "/etc/nodens/search.conf": "search example.org example.net\n",
+  "/etc/nodens/weights": "www.example.org\n192.0.2.1 3\n",
 };
 const INTERFACES = [{ name: "lo", addresses: ["127.0.0.1", "::1"] }];
 

@@ -2,17 +2,20 @@
 
 import { aclSetup } from "./acl/setup.ts";
 import { anySetup } from "./any/setup.ts";
+import { autopathSetup } from "./autopath/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { cancelSetup } from "./cancel/setup.ts";
 import { chaosSetup } from "./chaos/setup.ts";
 import { debugSetup } from "./debug/setup.ts";
+import { dns64Setup } from "./dns64/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { filterAaaaSetup } from "./filter_aaaa/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { headerSetup } from "./header/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
+import { loadbalanceSetup } from "./loadbalance/setup.ts";
 import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
@@ -21,10 +24,12 @@ import { minimalSetup } from "./minimal/setup.ts";
 import { multisocketSetup } from "./multisocket/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
+import { rewriteSetup } from "./rewrite/setup.ts";
 import { searchCutSetup } from "./search_cut/setup.ts";
 import { templateSetup } from "./template/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { traceSetup } from "./trace/setup.ts";
+import { viewSetup } from "./view/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -32,12 +37,16 @@ export const PLUGINS = {
   any: anySetup,
   nsid: nsidSetup,
   bind: bindSetup,
+  dns64: dns64Setup,
   errors: errorsSetup,
   log: logSetup,
   local: localSetup,
   chaos: chaosSetup,
   search_cut: searchCutSetup,
   filter_aaaa: filterAaaaSetup,
+  loadbalance: loadbalanceSetup,
+  rewrite: rewriteSetup,
+  autopath: autopathSetup,
   cache: cacheSetup,
   loop: loopSetup,
   header: headerSetup,
@@ -53,6 +62,7 @@ export const PLUGINS = {
   multisocket: multisocketSetup,
   timeouts: timeoutsSetup,
   trace: traceSetup,
+  view: viewSetup,
   whoami: whoamiSetup,
 } as const;
 

@@ -9,18 +9,25 @@ import type { PluginPlan } from "../handoff/plan.ts";
 import { AclPlugin } from "./acl/front.ts";
 import type { AmendPlugin } from "./amend_plugin.ts";
 import { AnyPlugin } from "./any/front.ts";
+import { AutopathPlugin } from "./autopath/front.ts";
 import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import { ChaosPlugin } from "./chaos/front.ts";
+import { Dns64Plugin } from "./dns64/front.ts";
 import { FilterAaaaPlugin } from "./filter_aaaa/gate.ts";
 import type { FrontPlugin } from "./front_plugin.ts";
 import type { GatePlugin } from "./gate_plugin.ts";
 import { HeaderPlugin } from "./header/amend.ts";
 import { HostsPlugin } from "./hosts/back.ts";
+import { AnswerOrder } from "./loadbalance/answer_order.ts";
+import type { LoadbalanceSettings } from "./loadbalance/settings.ts";
 import { LocalPlugin } from "./local/front.ts";
 import { NsidPlugin } from "./nsid/amend.ts";
+import { RewritePlugin } from "./rewrite/front.ts";
 import { SearchCutPlugin } from "./search_cut/gate.ts";
 import { TemplatePlugin } from "./template/back.ts";
 import { TemplateAliasPlugin } from "./template/front.ts";
+import { type Condition, parseCondition } from "./view/expression.ts";
+import type { ViewSettings } from "./view/settings.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
 /** Null: with these settings it has nothing to do at that stage. */
@@ -30,6 +37,9 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin | null;
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
   acl: (settings) => new AclPlugin(settings),
   any: () => new AnyPlugin(),
+  dns64: (settings) => new Dns64Plugin(settings, { add: () => undefined }),
+  rewrite: (settings) => new RewritePlugin(settings),
+  autopath: (settings) => new AutopathPlugin(settings, { add: () => undefined }),
   chaos: (settings, context) => new ChaosPlugin(settings, context),
   local: () => new LocalPlugin(),
   template: (settings) => TemplateAliasPlugin.of(settings),
@@ -53,6 +63,25 @@ const BACK: Readonly<Record<string, Maker<BackPlugin>>> = {
   template: (settings) => new TemplatePlugin(settings),
   whoami: () => new WhoamiPlugin(),
 };
+
+/** In which order clients get records, if `plans` say so. */
+export function createAnswerOrder(
+  plans: readonly PluginPlan[],
+  context: StageContext,
+): AnswerOrder | null {
+  const plan = plans.find(({ plugin }) => plugin === "loadbalance");
+  // Its setup is the only one that makes plans of this name.
+  const settings = plan?.settings as LoadbalanceSettings | undefined;
+  return settings === undefined ? null : new AnswerOrder(settings, context.randomBelow);
+}
+
+/** What queries must be like for a server block with `plans`; null when all are for it. */
+export function createConditions(plans: readonly PluginPlan[]): readonly Condition[] | null {
+  const plan = plans.find(({ plugin }) => plugin === "view");
+  // Its setup is the only one that makes plans of this name.
+  const settings = plan?.settings as ViewSettings | undefined;
+  return settings === undefined ? null : settings.expressions.map(parseCondition);
+}
 
 /** Those of `plans` that stand before the cache, in their order. */
 export function createFrontPlugins(

@@ -1,11 +1,22 @@
-/** What tests of plugins share: one server block read from text. Only tests import it. */
+/**
+ * What tests of plugins share: a server block read from text, queries and requests. Only tests
+ * import it.
+ */
 
 import assert from "node:assert/strict";
 import { parseCorefile } from "../config/parser.ts";
 import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
 import { emptyViewPlan } from "../handoff/plan.ts";
-import { classCode, HEADER_BYTES, HEADER_QDCOUNT, typeCode } from "../wire/constants.ts";
+import {
+  CLASS_IN,
+  classCode,
+  FLAG_RD,
+  HEADER_BYTES,
+  HEADER_FLAGS,
+  HEADER_QDCOUNT,
+  typeCode,
+} from "../wire/constants.ts";
 import { questionBytes } from "../wire/message.ts";
 import { QUERY_OK, Query, readQuery } from "../wire/query.ts";
 import type { BackPlugin } from "./back_plugin.ts";
@@ -56,7 +67,7 @@ export function readSetup<Settings>(
   }
   const prefix = `plugin ${setup.name}: `;
   const texts = problems.sorted().map((problem) => {
-    assert.ok(formatProblem(problem).startsWith(`Corefile:${problem.line}: ${prefix}`));
+    assert.ok(formatProblem(problem).startsWith(`${problem.file}:${problem.line}: ${prefix}`));
     return `${problem.line}: ${problem.message}`;
   });
   return { settings, view, problems: texts };
@@ -95,26 +106,26 @@ export function gatePlugin<Settings>(
   return plugin;
 }
 
-/** `NAME TYPE`, as workers read it. */
-export function queryFor(question: string): Query {
-  const asked = questionBytes(requestFor(question));
-  const bytes = new Uint8Array(new SharedArrayBuffer(HEADER_BYTES + asked.length));
-  bytes.set(asked, HEADER_BYTES);
+/** A query as the data plane has read it. */
+export function queryOf(name: string, type: number, dnsClass = CLASS_IN): Query {
+  const question = questionBytes({ name, type, class: dnsClass });
+  const bytes = new Uint8Array(new SharedArrayBuffer(HEADER_BYTES + question.length + 4));
   const view = new DataView(bytes.buffer);
+  view.setUint16(HEADER_FLAGS, FLAG_RD);
   view.setUint16(HEADER_QDCOUNT, 1);
+  bytes.set(question, HEADER_BYTES);
   const query = new Query();
-  assert.equal(readQuery(bytes, view, 0, bytes.length, 0, query), QUERY_OK);
+  assert.equal(readQuery(bytes, view, 0, HEADER_BYTES + question.length, 1, query), QUERY_OK);
   return query;
 }
 
-/** `NAME TYPE [CLASS]`, asked by 192.0.2.7 by UDP. */
-export function requestFor(question: string): Request {
-  const [name, type, dnsClass = "IN"] = question.split(" ");
+/** A request of the client 192.0.2.77. */
+export function requestFor(name: string, type: number, parts: Partial<Request> = {}): Request {
   return {
-    name: name!,
-    type: typeCode(type!)!,
-    class: classCode(dnsClass)!,
-    id: 7,
+    name,
+    type,
+    class: CLASS_IN,
+    id: 1,
     recursionDesired: true,
     checkingDisabled: false,
     authenticData: false,
@@ -122,12 +133,25 @@ export function requestFor(question: string): Request {
     hasOpt: false,
     udpSizeBytes: 512,
     client: {
-      address: "192.0.2.7",
-      addressBytes: Uint8Array.of(192, 0, 2, 7),
-      port: 32_768,
+      address: "192.0.2.77",
+      addressBytes: Uint8Array.of(192, 0, 2, 77),
+      port: 5300,
       isTcp: false,
     },
+    ...parts,
   };
+}
+
+/** `NAME TYPE [CLASS]`, as `queryOf`. */
+export function queryAsking(question: string): Query {
+  const { name, type, class: dnsClass } = requestAsking(question);
+  return queryOf(name, type, dnsClass);
+}
+
+/** `NAME TYPE [CLASS]`, as `requestFor`. */
+export function requestAsking(question: string): Request {
+  const [name, type, dnsClass = "IN"] = question.split(" ");
+  return requestFor(name!, typeCode(type!)!, { class: classCode(dnsClass)! });
 }
 
 /** As a worker gets them: a copy. */

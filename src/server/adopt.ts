@@ -8,6 +8,7 @@ import type { Plan } from "../handoff/plan.ts";
 import { closeListener, openListeners, useListeners } from "./adopt_listeners.ts";
 import { adoptViews } from "./adopt_views.ts";
 import type { Plane } from "./plane.ts";
+import { ViewChoice } from "./view_choice.ts";
 
 /**
  * Takes `plan` over, between two turns of the loop.
@@ -29,6 +30,8 @@ export function adoptPlan(plane: Plane, plan: Plan): number[] {
     }
     throw error;
   }
+  const hasConditions = plan.views.some(({ id }) => plane.views[id]?.conditions != null);
+  plane.viewChoice = hasConditions ? new ViewChoice(plane, plan) : null;
   useListeners(plane, plan.listeners, listeners);
   return listeners.map((listener) => plane.listeners.ports[listener]!);
 }

@@ -7,6 +7,7 @@ import { acceptClients, closeListenerTcp, finishListenerTcp } from "./handle_tcp
 import { NO_LISTENER } from "./listener_table.ts";
 import { handleDatagrams } from "./listeners.ts";
 import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
+import { firstOfZones } from "./view_choice.ts";
 import { ZoneRouter } from "./zone_router.ts";
 
 /** Addresses that stand for "all of this machine". */
@@ -48,7 +49,7 @@ export function useListeners(
   const { listeners: table } = plane;
   plans.forEach(({ zones, timeouts }, index) => {
     const listener = listeners[index]!;
-    table.routers[listener] = new ZoneRouter(zones);
+    table.routers[listener] = new ZoneRouter(firstOfZones(zones));
     table.readMs[listener] = timeouts.readMs;
     table.writeMs[listener] = timeouts.writeMs;
     table.idleMs[listener] = timeouts.idleMs;

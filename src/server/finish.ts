@@ -133,7 +133,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   waiters.load(waiter, query, client);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
-    const length = writeAmended(plane, view, target, udpLimit(view, query.udpSizeBytes));
+    const length = writeForClient(plane, view, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     logWaiter(plane, view, waiter, target, length);
@@ -141,7 +141,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
     deliverToPlugin(plane, client.connection);
   } else {
     const target = plane.tcpClients.scratchOffset;
-    const length = writeAmended(plane, view, target, TCP_MESSAGE_BYTES_MAX);
+    const length = writeForClient(plane, view, target, TCP_MESSAGE_BYTES_MAX);
     logWaiter(plane, view, waiter, target, length);
     deliverTcp(plane, client.connection, client.generation, target, length);
   }
@@ -164,9 +164,12 @@ function udpLimit(view: View, udpSizeBytes: number): number {
   return udpSizeBytes < view.udpBytesMax ? udpSizeBytes : view.udpBytesMax;
 }
 
-/** As `writeScratch`, for clients. */
-function writeAmended(plane: Plane, view: View, target: number, limitBytes: number): number {
-  const length = writeScratch(plane, target, limitBytes);
+/** As `writeScratch`, in the order and with the changes that the server block has for clients. */
+function writeForClient(plane: Plane, view: View, target: number, limitBytes: number): number {
+  let length = writeScratch(plane, target, limitBytes);
+  if (view.order !== null) {
+    length = view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
+  }
   return amendAnswer(plane, view, target, length, limitBytes);
 }
 

@@ -92,6 +92,7 @@ export function answerQuery(
     plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
       ? query.udpSizeBytes
       : limitBytesMax;
+  if (plane.viewChoice !== null && code === QUERY_OK) scope = plane.viewChoice.choose(scope);
   plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
   if (scope === NO_SCOPE || query.class !== CLASS_IN) {
@@ -128,6 +129,9 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       let length = answered;
       plane.counters[COUNTER.hits]! += 1;
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
+      if (view.order !== null && plane.client.transport !== TRANSPORT_EXCHANGE) {
+        length = view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
+      }
       if (view.amends !== null && plane.client.transport !== TRANSPORT_EXCHANGE) {
         length = amendAnswer(plane, view, target, length, limitBytes);
       }

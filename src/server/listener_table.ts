@@ -21,6 +21,8 @@ export class ListenerTable {
   readonly readMs = new Float64Array(LISTENERS_MAX);
   readonly writeMs = new Float64Array(LISTENERS_MAX);
   readonly idleMs = new Float64Array(LISTENERS_MAX);
+  /** As their plans have them. */
+  readonly addresses: string[] = new Array<string>(LISTENERS_MAX).fill("");
   /** When each listener last had datagrams. */
   readonly lastReceivedMs = new Float64Array(LISTENERS_MAX).fill(Number.NEGATIVE_INFINITY);
   /** Which view a name belongs to, by listener. */
@@ -54,6 +56,7 @@ export class ListenerTable {
     this.udpFds[listener] = udp;
     this.tcpFds[listener] = tcp;
     this.ports[listener] = port;
+    this.addresses[listener] = plan.address;
     this.lastReceivedMs[listener] = Number.NEGATIVE_INFINITY;
     this.#leavingMs[listener] = NOT_LEAVING;
   }

@@ -27,7 +27,7 @@ import {
 import { adoptPlan } from "./adopt.ts";
 import { closeListeners, sweepListeners } from "./adopt_listeners.ts";
 import { sweepViews } from "./adopt_views.ts";
-import { handleTimeout, probe } from "./ask.ts";
+import { handleTimeout } from "./ask.ts";
 import {
   closeChannels,
   handleTcpChannel,
@@ -45,6 +45,7 @@ import {
   TAG_TCP_LISTENER,
   TAG_UDP_CHANNEL,
 } from "./plane.ts";
+import { probe } from "./probe_upstream.ts";
 import { runExchanges } from "./run_exchange.ts";
 
 const EVENTS_PER_TURN = 128;

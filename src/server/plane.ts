@@ -16,6 +16,7 @@ import {
   TCP_MESSAGE_BYTES_MAX,
   UDP_ANSWER_BYTES_MAX,
   UDP_BATCH,
+  UPSTREAM_OPTIONS_BYTES_MAX,
   UPSTREAMS_MAX,
   WAITERS_MAX,
 } from "../limits.ts";
@@ -45,6 +46,7 @@ import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
 import { TcpClients } from "./tcp_clients.ts";
 import type { View } from "./view.ts";
+import type { ViewChoice } from "./view_choice.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Kinds of epoll events, in the upper bits of their tag; the number of the thing is below. */
@@ -55,8 +57,10 @@ export const TAG_TCP_LISTENER = 3 << TAG_KIND_SHIFT;
 export const TAG_TCP_CLIENT = 4 << TAG_KIND_SHIFT;
 export const TAG_NUMBER_MASK = (1 << TAG_KIND_SHIFT) - 1;
 
-/** Upstream queries are a header, a question and an OPT: 12 + 259 + 11 bytes at most. */
-const UPSTREAM_QUERY_BYTES = 320;
+/**
+ * Upstream queries are a header, a question and an OPT, 12 + 259 + 11 bytes at most, and options.
+ */
+const UPSTREAM_QUERY_BYTES = 320 + UPSTREAM_OPTIONS_BYTES_MAX;
 const UPSTREAM_BATCH = 64;
 
 /** Bytes of slab that a plane needs; pages that are never used cost nothing. */
@@ -129,6 +133,8 @@ export class Plane {
   readonly views: View[] = [];
   readonly listeners = new ListenerTable();
   readonly tables = new PlanTables();
+  /** Where blocks have conditions; null when none has. */
+  viewChoice: ViewChoice | null = null;
   /** The view of each scope. */
   scopeViews = new Int32Array(0);
   /** The upstream whose reply is being handed out; NO_UPSTREAM when it is no upstream's. */

@@ -94,7 +94,6 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
     done(failed);
     return;
   }
-  const view = request.isAskedAnew ? viewOf(plane, exchange.view) : exchange.view;
   const slot = exchanges.add(done);
   if (slot === NO_QUESTION) {
     plane.counters[COUNTER.shedExchanges]! += 1;
@@ -103,6 +102,7 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
   }
   const { query } = plane;
   plane.query = exchanges.query;
+  const view = request.isAskedAnew ? viewOf(plane, exchange.view) : exchange.view;
   client.transport = TRANSPORT_EXCHANGE;
   client.connection = slot;
   const target = exchanges.answerOffset;
@@ -113,12 +113,13 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
   done(length > 0 ? decodeMessage(plane.bytes, target, length) : failed);
 }
 
-/** The view that the name in `exchanges.query` belongs to; `view` when there is none. */
+/** The view that `plane.query` belongs to; `view` when there is none. */
 function viewOf(plane: Plane, view: View): View {
-  const { exchanges, listeners, client, views, scopeViews } = plane;
-  const { nameBytes, nameLength, labels, labelCount } = exchanges.query;
+  const { query, listeners, client, views, scopeViews, viewChoice } = plane;
+  const { nameBytes, nameLength, labels, labelCount } = query;
   const router = listeners.routers[client.listener]!;
-  const scope = router.find(nameBytes, nameLength, labels, labelCount);
+  const found = router.find(nameBytes, nameLength, labels, labelCount);
+  const scope = viewChoice === null ? found : viewChoice.choose(found);
   return scope === NO_SCOPE ? view : views[scopeViews[scope]!]!;
 }
 

@@ -8,12 +8,16 @@ import type { AmendPlugin } from "../plugins/amend_plugin.ts";
 import type { BackPlugin } from "../plugins/back_plugin.ts";
 import type { GatePlugin } from "../plugins/gate_plugin.ts";
 import type { FlagChange, HeaderPlan } from "../plugins/header/plan.ts";
+import type { AnswerOrder } from "../plugins/loadbalance/answer_order.ts";
 import {
   createAmendPlugins,
+  createAnswerOrder,
   createBackPlugins,
+  createConditions,
   createFrontPlugins,
   createGatePlugins,
 } from "../plugins/stages.ts";
+import type { Condition } from "../plugins/view/expression.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
@@ -45,6 +49,10 @@ export class View {
   readonly queryFlags: FlagChange;
   /** Replies that answer are kept without what they have besides. */
   readonly isMinimal: boolean;
+  /** In which order clients get records; null when it is that of the upstream. */
+  readonly order: AnswerOrder | null;
+  /** What a query must be like to be for this block; null when all are. */
+  readonly conditions: readonly Condition[] | null;
   /** In the order of the Corefile. */
   readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
@@ -75,6 +83,8 @@ export class View {
     this.amends = amends.length === 0 ? null : amends;
     this.queryFlags = queryFlagsOf(plan);
     this.isMinimal = plan.plugins.some(({ plugin }) => plugin === "minimal");
+    this.order = createAnswerOrder(plan.plugins, context);
+    this.conditions = createConditions(plan.plugins);
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));

@@ -37,7 +37,7 @@ export interface DnsQuestion {
   readonly class: number;
 }
 
-/** `www.example.org. 300 A 192.0.2.1`; the class is that of the question. */
+/** `www.example.org. 300 A 192.0.2.1`; the class is IN or that of the question. */
 export interface DnsRecord {
   readonly name: string;
   readonly ttlSec: number;
@@ -219,7 +219,9 @@ function readRecord(
   const type = reader.u16();
   const recordClass = reader.u16();
   if (type !== typeNumber("OPT")) {
-    if (recordClass !== questionClass) throw new RangeError(`a record has class ${recordClass}`);
+    if (recordClass !== CLASSES["IN"] && recordClass !== questionClass) {
+      throw new RangeError(`a record has class ${recordClass}`);
+    }
     const ttlSec = reader.u32();
     return { name, ttlSec, type, data: readRdata(reader, type, reader.u16()) };
   }

@@ -149,6 +149,7 @@ export class TcpPlane {
         writeMs: [TIMEOUTS_DEFAULT.writeMs],
         idleMs: [TIMEOUTS_DEFAULT.idleMs],
       },
+      viewChoice: null,
       scopeViews: Int32Array.of(0),
       views: [
         {
@@ -157,6 +158,7 @@ export class TcpPlane {
           gates: null,
           amends: null,
           queryFlags: { set: 0, clear: 0 },
+          order: null,
           back: null,
           policy: { keepTtl: false, prefetch: null, staleSec: 0 },
           logClasses: 0,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseIpAddress } from "../../std/ip_address.ts";
 import { RCODE_NOERROR, RCODE_REFUSED } from "../../wire/constants.ts";
-import { frontPlugin, queryFor, requestFor } from "../testing.ts";
+import { frontPlugin, queryAsking, requestAsking } from "../testing.ts";
 import { AclPlugin } from "./front.ts";
 import { aclSetup } from "./setup.ts";
 
@@ -13,12 +13,12 @@ function outcome(directives: string, question: string, address: string): Outcome
   const plugin = frontPlugin(aclSetup, directives);
   const bytes = parseIpAddress(address)!;
   const padded = Uint8Array.of(1, ...bytes);
-  const wants = plugin.wants(queryFor(question), {
+  const wants = plugin.wants(queryAsking(question), {
     bytes: padded,
     offset: 1,
     length: bytes.length,
   });
-  const request = requestFor(question);
+  const request = requestAsking(question);
   let found: Outcome | null = null;
   plugin.handle(
     { ...request, client: { ...request.client, address, addressBytes: bytes } },
@@ -71,9 +71,9 @@ test("AclPlugin takes the first policy that fits, in its zones", () => {
 test("AclPlugin counts what it does", () => {
   const plugin = frontPlugin(aclSetup, "acl {\nblock type A\n}");
   assert.ok(plugin instanceof AclPlugin);
-  plugin.wants(queryFor("x. MX"), { bytes: new Uint8Array(4), offset: 0, length: 4 });
+  plugin.wants(queryAsking("x. MX"), { bytes: new Uint8Array(4), offset: 0, length: 4 });
   plugin.handle(
-    requestFor("x. A"),
+    requestAsking("x. A"),
     () => assert.fail(),
     () => {},
   );

@@ -3,21 +3,21 @@ import { hostname } from "node:os";
 import { test } from "node:test";
 import type { DnsMessage } from "../../wire/message.ts";
 import { parseRecord } from "../../wire/record_text.ts";
-import { frontPlugin, queryFor, requestFor } from "../testing.ts";
+import { frontPlugin, queryAsking, requestAsking } from "../testing.ts";
 import { chaosSetup } from "./setup.ts";
 
 function ask(directive: string, question: string): DnsMessage | null {
   const plugin = frontPlugin(chaosSetup, directive);
   let found: DnsMessage | null = null;
   plugin.handle(
-    requestFor(question),
+    requestAsking(question),
     () => {},
     (answer) => {
       found = answer;
     },
   );
   const client = { bytes: new Uint8Array(4), offset: 0, length: 4 };
-  assert.equal(plugin.wants(queryFor(question), client), found !== null, question);
+  assert.equal(plugin.wants(queryAsking(question), client), found !== null, question);
   return found;
 }
 

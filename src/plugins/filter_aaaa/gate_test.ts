@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gatePlugin, queryFor } from "../testing.ts";
+import { gatePlugin, queryAsking } from "../testing.ts";
 import { FilterAaaaPlugin } from "./gate.ts";
 import { filterAaaaSetup } from "./setup.ts";
 
@@ -16,7 +16,7 @@ test("FilterAaaaPlugin.deny() denies AAAA in its zones with the SOA of the longe
   ];
   const plugin = gatePlugin(filterAaaaSetup, "filter_aaaa example.org a.example.org");
   for (const [question, zoneLength] of cases) {
-    const denial = plugin.deny(queryFor(question));
+    const denial = plugin.deny(queryAsking(question));
     assert.equal(denial?.zoneLength ?? null, zoneLength, question);
     assert.equal(denial?.rcode ?? 0, 0);
   }
@@ -26,6 +26,6 @@ test("FilterAaaaPlugin.deny() denies AAAA in its zones with the SOA of the longe
 
 test("FilterAaaaPlugin.deny() denies AAAA of every name in the root", () => {
   const plugin = gatePlugin(filterAaaaSetup, "filter_aaaa");
-  assert.equal(plugin.deny(queryFor(". AAAA"))?.zoneLength, 1);
-  assert.equal(plugin.deny(queryFor("a.b. AAAA"))?.zoneLength, 1);
+  assert.equal(plugin.deny(queryAsking(". AAAA"))?.zoneLength, 1);
+  assert.equal(plugin.deny(queryAsking("a.b. AAAA"))?.zoneLength, 1);
 });

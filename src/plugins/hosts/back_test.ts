@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FLAG_AA, RCODE_SERVFAIL } from "../../wire/constants.ts";
 import { parseRecord } from "../../wire/record_text.ts";
-import { backPlugin, requestFor } from "../testing.ts";
+import { backPlugin, requestAsking } from "../testing.ts";
 import { hostsSetup } from "./setup.ts";
 
 const FILE = `
@@ -54,7 +54,7 @@ test("HostsPlugin.answer() finds addresses and names", () => {
   ];
   for (const plugin of [hosts(), hosts("fallthrough")]) {
     for (const [question, answers] of cases) {
-      const answer = plugin.answer(requestFor(question));
+      const answer = plugin.answer(requestAsking(question));
       assert.deepEqual(answer?.answers, answers.map(parseRecord), question);
       assert.equal(answer?.flags, FLAG_AA);
     }
@@ -63,27 +63,27 @@ test("HostsPlugin.answer() finds addresses and names", () => {
 
 test("HostsPlugin.answer() is SERVFAIL for other names, unless they fall through", () => {
   for (const question of ["x.example.org. A", "wild.example.org. A", "b.a.wild.example.org. A"]) {
-    assert.equal(hosts().answer(requestFor(question))?.rcode, RCODE_SERVFAIL, question);
-    assert.equal(hosts("fallthrough").answer(requestFor(question)), null);
-    assert.equal(hosts("fallthrough example.org").answer(requestFor(question)), null);
-    assert.equal(hosts("fallthrough net").answer(requestFor(question))?.rcode, RCODE_SERVFAIL);
+    assert.equal(hosts().answer(requestAsking(question))?.rcode, RCODE_SERVFAIL, question);
+    assert.equal(hosts("fallthrough").answer(requestAsking(question)), null);
+    assert.equal(hosts("fallthrough example.org").answer(requestAsking(question)), null);
+    assert.equal(hosts("fallthrough net").answer(requestAsking(question))?.rcode, RCODE_SERVFAIL);
   }
   for (const question of ["9.2.0.192.in-addr.arpa. PTR", "www.example.org. PTR"]) {
-    assert.equal(hosts().answer(requestFor(question)), null, question);
+    assert.equal(hosts().answer(requestAsking(question)), null, question);
   }
 });
 
 test("HostsPlugin.answer() minds zones, no_reverse, ttl and fallthrough_unsupported", () => {
   const inNet = hosts("", "example.net");
-  assert.equal(inNet.answer(requestFor("www.example.org. A")), null);
-  assert.equal(inNet.answer(requestFor("1.2.0.192.in-addr.arpa. PTR")), null);
+  assert.equal(inNet.answer(requestAsking("www.example.org. A")), null);
+  assert.equal(inNet.answer(requestAsking("1.2.0.192.in-addr.arpa. PTR")), null);
   const inOrg = hosts("ttl 60", "example.org");
-  const [record] = inOrg.answer(requestFor("1.2.0.192.in-addr.arpa. PTR"))?.answers ?? [];
+  const [record] = inOrg.answer(requestAsking("1.2.0.192.in-addr.arpa. PTR"))?.answers ?? [];
   assert.deepEqual(record, parseRecord("1.2.0.192.in-addr.arpa. 60 PTR www.example.org."));
-  assert.equal(hosts("no_reverse").answer(requestFor("1.2.0.192.in-addr.arpa. PTR")), null);
+  assert.equal(hosts("no_reverse").answer(requestAsking("1.2.0.192.in-addr.arpa. PTR")), null);
   const open = hosts("fallthrough\nfallthrough_unsupported");
-  assert.equal(open.answer(requestFor("www.example.org. TXT")), null);
-  assert.equal(open.answer(requestFor("www.example.org. AAAA"))?.flags, FLAG_AA);
+  assert.equal(open.answer(requestAsking("www.example.org. TXT")), null);
+  assert.equal(open.answer(requestAsking("www.example.org. AAAA"))?.flags, FLAG_AA);
 });
 
 test("hosts holds ten thousand lines", () => {
@@ -92,6 +92,6 @@ test("hosts holds ten thousand lines", () => {
     (_, n) => `10.${n >> 8}.${n & 0xff}.1 host-${n}.example.org alias-${n}`,
   );
   const plugin = backPlugin(hostsSetup, "hosts", { files: { "/etc/hosts": lines.join("\n") } });
-  const answer = plugin.answer(requestFor("host-9999.example.org. A"));
+  const answer = plugin.answer(requestAsking("host-9999.example.org. A"));
   assert.deepEqual(answer?.answers, [parseRecord("host-9999.example.org. A 10.39.15.1")]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DnsMessage } from "../../wire/message.ts";
 import { parseRecord } from "../../wire/record_text.ts";
-import { frontPlugin, queryFor, requestFor } from "../testing.ts";
+import { frontPlugin, queryAsking, requestAsking } from "../testing.ts";
 import { LocalPlugin } from "./front.ts";
 import { localSetup } from "./setup.ts";
 
@@ -12,20 +12,20 @@ const ONE = `1.${"0.".repeat(31)}ip6.arpa.`;
 function ask(plugin: LocalPlugin, question: string): DnsMessage | null {
   let found: DnsMessage | null = null;
   plugin.handle(
-    requestFor(question),
+    requestAsking(question),
     () => {},
     (answer) => {
       found = answer;
     },
   );
-  assert.equal(plugin.wants(queryFor(question)), found !== null, question);
+  assert.equal(plugin.wants(queryAsking(question)), found !== null, question);
   return found;
 }
 
 function localPlugin(): LocalPlugin {
   const plugin = frontPlugin(localSetup, "local");
   assert.ok(plugin instanceof LocalPlugin);
-  assert.ok(!plugin.wants(queryFor(". NS")));
+  assert.ok(!plugin.wants(queryAsking(". NS")));
   return plugin;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RCODE_NXDOMAIN } from "../../wire/constants.ts";
-import { gatePlugin, queryFor } from "../testing.ts";
+import { gatePlugin, queryAsking } from "../testing.ts";
 import { SearchCutPlugin } from "./gate.ts";
 import { searchCutSetup } from "./setup.ts";
 
@@ -36,7 +36,7 @@ test("SearchCutPlugin.deny() cuts names that end outside before a search domain"
     ["www.example.com.xcluster.local.", false],
   ];
   for (const [name, isCut] of cases) {
-    const denial = plugin.deny(queryFor(`${name} A`));
+    const denial = plugin.deny(queryAsking(`${name} A`));
     assert.equal(denial !== null, isCut, name);
     if (denial !== null) assert.deepEqual([denial.rcode, denial.zoneLength], [RCODE_NXDOMAIN, 15]);
   }
@@ -47,7 +47,7 @@ test("SearchCutPlugin.deny() cuts names that end outside before a search domain"
 test("SearchCutPlugin.deny() takes other search domains", () => {
   const cut = "search_cut example.org {\nbelow dc1.example.org\nnames com\n}";
   const plugin = gatePlugin(searchCutSetup, cut);
-  assert.notEqual(plugin.deny(queryFor("www.example.com.dc1.example.org. MX")), null);
-  assert.equal(plugin.deny(queryFor("www.example.com.dc2.example.org. A")), null);
-  assert.equal(plugin.deny(queryFor("www.example.com.example.org. A")), null);
+  assert.notEqual(plugin.deny(queryAsking("www.example.com.dc1.example.org. MX")), null);
+  assert.equal(plugin.deny(queryAsking("www.example.com.dc2.example.org. A")), null);
+  assert.equal(plugin.deny(queryAsking("www.example.com.example.org. A")), null);
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CLASS_CH, FLAG_AA, rcodeName, typeName } from "../../wire/constants.ts";
 import type { DnsRecord } from "../../wire/message.ts";
 import { parseRecord } from "../../wire/record_text.ts";
-import { backPlugin, requestFor } from "../testing.ts";
+import { backPlugin, requestAsking } from "../testing.ts";
 import { templateSetup } from "./setup.ts";
 
 function plugin(directives: string) {
@@ -54,7 +54,7 @@ test("TemplatePlugin.answer() gives what the first template that fits says", () 
   ];
   const templates = plugin(ip);
   for (const [question, rcode, answers, others] of cases) {
-    const answer = templates.answer(requestFor(question));
+    const answer = templates.answer(requestAsking(question));
     assert.ok(answer !== null, question);
     assert.equal(rcodeName(answer.rcode), rcode, question);
     assert.deepEqual(answer.answers, records(answers), question);
@@ -62,12 +62,12 @@ test("TemplatePlugin.answer() gives what the first template that fits says", () 
     assert.equal(answer.flags, rcode === "SERVFAIL" ? 0 : FLAG_AA, question);
   }
   for (const question of ["www.org. MX", "www.org. A"]) {
-    assert.equal(templates.answer(requestFor(question)), null, question);
+    assert.equal(templates.answer(requestAsking(question)), null, question);
   }
 });
 
 test("TemplatePlugin.answer() minds the class", () => {
-  const request = { ...requestFor("a. A"), class: CLASS_CH };
+  const request = { ...requestAsking("a. A"), class: CLASS_CH };
   assert.equal(plugin("template IN A").answer(request), null);
   assert.notEqual(plugin("template ANY A").answer(request), null);
 });
@@ -79,7 +79,7 @@ test("TemplatePlugin.answer() is SERVFAIL when a template gives no record", () =
     "rcode SERVFAIL",
   ];
   for (const line of lines) {
-    const answer = plugin(`template IN A {\n${line}\n}`).answer(requestFor("a. A"));
+    const answer = plugin(`template IN A {\n${line}\n}`).answer(requestAsking("a. A"));
     assert.equal(rcodeName(answer?.rcode ?? 0), "SERVFAIL", line);
   }
 });
@@ -87,8 +87,8 @@ test("TemplatePlugin.answer() is SERVFAIL when a template gives no record", () =
 test("templates see the question and who asks", () => {
   const text = "{{ .Zone }} {{ .ID }} {{ .Class }} {{ .Type }} {{ .Remote }} {{ .Question.Qtype }}";
   const answer = plugin(`template ANY ANY {\nanswer "{{ .Name }} TXT (${text})"\n}`);
-  const message = answer.answer(requestFor("a.example.org. HTTPS"));
+  const message = answer.answer(requestAsking("a.example.org. HTTPS"));
   assert.equal(typeName(message?.question.type ?? 0), "HTTPS");
-  const expected = "a.example.org. TXT . 7 IN HTTPS 192.0.2.7 65";
+  const expected = "a.example.org. TXT . 1 IN HTTPS 192.0.2.77 65";
   assert.deepEqual(message?.answers, records([expected]));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFrontPlugins } from "../stages.ts";
-import { frontPlugin, queryFor, readSetup } from "../testing.ts";
+import { frontPlugin, queryAsking, readSetup } from "../testing.ts";
 import { templateSetup } from "./setup.ts";
 
 const CLIENT = { bytes: new Uint8Array(4), offset: 0, length: 4 };
@@ -43,6 +43,6 @@ test("TemplateAliasPlugin.wants() questions for addresses that a template of ali
     ["example.net. A", false],
   ];
   for (const [question, wants] of cases) {
-    assert.equal(plugin.wants(queryFor(question), CLIENT), wants, question);
+    assert.equal(plugin.wants(queryAsking(question), CLIENT), wants, question);
   }
 });
