@@ -14,6 +14,7 @@ import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { expectStale } from "./ask.ts";
 import { answerOwn, handleMiss } from "./handle_miss.ts";
 import { logAtOnce, noteDenial } from "./note_hit.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { refresh } from "./refresh.ts";
 import { staleInfoCode } from "./stale.ts";
@@ -125,7 +126,8 @@ function giveStale(
   // Not a failure: nothing is added to the answer.
   if (cache.kind !== KIND_SUCCESS) noteDenial(plane, target, length, limitBytes);
   const infoCode = staleInfoCode(plane.view, target);
-  const whole = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
+  const explained = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
+  const whole = orderAnswer(plane, view, target, explained, limitBytes);
   if (view.logClasses !== 0) logAtOnce(plane, view, target, whole);
   return whole;
 }

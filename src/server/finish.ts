@@ -32,6 +32,7 @@ import { endAttempt } from "./attempts.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_NONE, TRANSPORT_UDP } from "./client.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { fallBack, isStale } from "./stale.ts";
 import type { View } from "./view.ts";
@@ -166,8 +167,7 @@ function udpLimit(view: View, udpSizeBytes: number): number {
 /** As `writeScratch`, for clients: records in the order that the server block has for them. */
 function writeOrdered(plane: Plane, view: View, target: number, limitBytes: number): number {
   const length = writeScratch(plane, target, limitBytes);
-  if (view.order === null) return length;
-  return view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
+  return orderAnswer(plane, view, target, length, limitBytes);
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {
