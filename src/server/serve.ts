@@ -17,7 +17,7 @@ import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } fr
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { VERSION } from "../version.ts";
-import { finishAllTcp } from "./handle_tcp.ts";
+import { finishAllTcp } from "./finish_tcp.ts";
 import { Loop } from "./loop.ts";
 import { type ConnectSecure, PLANE_SLAB_BYTES, Plane } from "./plane.ts";
 import { WarmUp } from "./warm_up.ts";
@@ -119,6 +119,8 @@ function adoptNext(loop: Loop, events: ServeEvents, seen: number): number {
   try {
     events.onAdopted(plan.generation, loop.adopt(plan));
   } catch (error) {
+    // Half of the plan is in effect: a bug, that a new worker may not have.
+    if (loop.plane.plan === plan) throw error;
     events.onRefused(plan.generation, (error as Error).message);
   }
   return plan.generation;
