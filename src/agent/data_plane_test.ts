@@ -59,7 +59,8 @@ class FakeWorker extends EventEmitter {
 
 function listener(parts: Partial<ListenerPlan>): ListenerPlan {
   const plain = { address: "127.0.0.1", port: 53, isTransparent: false, isPrivate: false };
-  return { ...plain, zones: [], droppedScope: 0, ...parts };
+  const timeouts = { readMs: 1, writeMs: 1, idleMs: 1 };
+  return { ...plain, timeouts, zones: [], droppedScope: 0, ...parts };
 }
 
 const PRIVATE = listener({ port: 0, isPrivate: true });

@@ -5,7 +5,7 @@
  */
 
 import type { Plan } from "../handoff/plan.ts";
-import { closeListener, openListeners, useListeners } from "./adopt_listeners.ts";
+import { closeListener, letGo, openListeners, useListeners } from "./adopt_listeners.ts";
 import { applyViews, prepareViews, type ViewChange } from "./adopt_views.ts";
 import type { Plane } from "./plane.ts";
 import { ViewChoice } from "./view_choice.ts";
@@ -29,9 +29,19 @@ export function adoptPlan(plane: Plane, plan: Plan): number[] {
     }
     throw error;
   }
+  const { scopeViews, viewChoice } = plane;
   applyViews(plane, plan, change);
   const hasConditions = plan.views.some(({ id }) => plane.views[id]?.conditions != null);
   plane.viewChoice = hasConditions ? new ViewChoice(plane, plan) : null;
-  useListeners(plane, plan.listeners, listeners);
+  const leaving = useListeners(plane, plan.listeners, listeners);
+  if (leaving.length > 0) {
+    // What waits there is for the server blocks that it was sent to.
+    const { scopeViews: nextViews, viewChoice: nextChoice } = plane;
+    plane.scopeViews = scopeViews;
+    plane.viewChoice = viewChoice;
+    for (const listener of leaving) letGo(plane, listener);
+    plane.scopeViews = nextViews;
+    plane.viewChoice = nextChoice;
+  }
   return listeners.map((listener) => plane.listeners.ports[listener]!);
 }

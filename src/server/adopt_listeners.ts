@@ -47,12 +47,14 @@ export function openListeners(plane: Plane, plans: readonly ListenerPlan[]): num
 /**
  * From now on the plane listens by `listeners`, which `openListeners` has returned for `plans`, and
  * by no others.
+ *
+ * @returns those that leave: `letGo` of each.
  */
 export function useListeners(
   plane: Plane,
   plans: readonly ListenerPlan[],
   listeners: readonly number[],
-): void {
+): number[] {
   const { listeners: table } = plane;
   plans.forEach(({ zones, timeouts }, index) => {
     const listener = listeners[index]!;
@@ -63,7 +65,7 @@ export function useListeners(
   });
   const leaving = table.active.filter((listener) => !listeners.includes(listener));
   table.active = [...listeners];
-  for (const listener of leaving) letGo(plane, listener);
+  return leaving;
 }
 
 /** Closes listeners that have been leaving for long enough. */
@@ -110,7 +112,7 @@ function openListener(plane: Plane, plan: ListenerPlan): number {
  * whoever else listens there. A UDP socket that is connected to somebody who never writes is left
  * out by the kernel, while what is queued can still be read: closing it at once would lose that.
  */
-function letGo(plane: Plane, listener: number): void {
+export function letGo(plane: Plane, listener: number): void {
   const { listeners, sockets, kernel } = plane;
   const udp = listeners.udpFds[listener]!;
   const tcp = listeners.tcpFds[listener]!;
