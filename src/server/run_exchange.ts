@@ -39,6 +39,8 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
   const { waiters, query, client, nowMs } = plane;
   const waiter = waiters.add(query, client, nowMs);
   if (waiter === NO_WAITER) return NO_ANSWER;
+  plane.exchanges.begin(view);
+  plane.listeners.hold(client.listener);
   const asked = requestOf(plane);
   runFrom(0, asked, (answer) => endExchange(plane, view, waiter, answer));
   return ANSWER_LATER;
@@ -115,6 +117,7 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
 function endExchange(plane: Plane, view: View, waiter: number, answer: DnsMessage | null): void {
   const { waiters, client, query } = plane;
   waiters.load(waiter, query, client);
+  const { listener } = client;
   if (answer === null) {
     // A connection that waits is told that this answer will not come.
     if (client.transport !== TRANSPORT_UDP) {
@@ -125,6 +128,8 @@ function endExchange(plane: Plane, view: View, waiter: number, answer: DnsMessag
     answerWaiter(plane, view, waiter);
   }
   waiters.release(waiter);
+  plane.listeners.release(listener);
+  plane.exchanges.end(view);
 }
 
 /** Makes `answer` the image in the scratch memory, with the question that the client asked. */
