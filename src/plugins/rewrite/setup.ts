@@ -33,7 +33,7 @@ export const rewriteSetup: PluginSetup<RewriteSettings> = {
 };
 
 /**
- * `rewrite name stop FROM TO`, as the manual of Kubespray has it, means `rewrite stop name FROM TO`.
+ * `rewrite name stop FROM TO`, as Kubespray's manual has it, means `rewrite stop name FROM TO`.
  * CoreDNS refuses it: there is no match type of that name, so it can mean nothing else.
  */
 function withModeFirst(words: readonly Token[], reader: DirectiveReader): readonly Token[] {
