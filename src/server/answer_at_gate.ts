@@ -5,8 +5,7 @@ import type { GatePlugin } from "../plugins/gate_plugin.ts";
 import { writeDenial } from "../wire/denial_answer.ts";
 import { amendAnswer } from "./amend_answer.ts";
 import { NO_ANSWER } from "./answer_codes.ts";
-import { TRANSPORT_EXCHANGE } from "./client.ts";
-import { logAnswer } from "./log_answer.ts";
+import { logAtOnce } from "./note_hit.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
 
@@ -18,7 +17,7 @@ export function answerAtGate(
   target: number,
   limitBytes: number,
 ): number {
-  const { query, words, client } = plane;
+  const { query, words } = plane;
   for (let index = 0; index < gates.length; index++) {
     const denial = gates[index]!.deny(query);
     if (denial === null) continue;
@@ -33,9 +32,8 @@ export function answerAtGate(
       zoneLength,
       soa,
     );
-    if (client.transport === TRANSPORT_EXCHANGE) return denied;
     const length = amendAnswer(plane, view, target, denied, limitBytes);
-    if (view.logClasses !== 0) logAnswer(plane, view, target, length, plane.nowMs);
+    if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
     return length;
   }
   return NO_ANSWER;

@@ -13,9 +13,9 @@ import { writeAnswer } from "../wire/answer.ts";
 import { amendAnswer } from "./amend_answer.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { expectStale } from "./ask.ts";
-import { TRANSPORT_EXCHANGE } from "./client.ts";
 import { answerOwn, handleMiss } from "./handle_miss.ts";
 import { logAtOnce, noteDenial } from "./note_hit.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { refresh } from "./refresh.ts";
 import { staleInfoCode } from "./stale.ts";
@@ -127,9 +127,9 @@ function giveStale(
   // Not a failure: nothing is added to the answer.
   if (cache.kind !== KIND_SUCCESS) noteDenial(plane, target, length, limitBytes);
   const infoCode = staleInfoCode(plane.view, target);
-  const erred = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
-  const isForClient = view.amends !== null && plane.client.transport !== TRANSPORT_EXCHANGE;
-  const whole = isForClient ? amendAnswer(plane, view, target, erred, limitBytes) : erred;
+  const explained = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
+  const ordered = orderAnswer(plane, view, target, explained, limitBytes);
+  const whole = amendAnswer(plane, view, target, ordered, limitBytes);
   if (view.logClasses !== 0) logAtOnce(plane, view, target, whole);
   return whole;
 }

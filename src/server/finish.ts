@@ -33,6 +33,7 @@ import { endAttempt } from "./attempts.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_NONE, TRANSPORT_UDP } from "./client.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { fallBack, isStale } from "./stale.ts";
 import type { View } from "./view.ts";
@@ -166,11 +167,9 @@ function udpLimit(view: View, udpSizeBytes: number): number {
 
 /** As `writeScratch`, in the order and with the changes that the server block has for clients. */
 function writeForClient(plane: Plane, view: View, target: number, limitBytes: number): number {
-  let length = writeScratch(plane, target, limitBytes);
-  if (view.order !== null) {
-    length = view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
-  }
-  return amendAnswer(plane, view, target, length, limitBytes);
+  const length = writeScratch(plane, target, limitBytes);
+  const ordered = orderAnswer(plane, view, target, length, limitBytes);
+  return amendAnswer(plane, view, target, ordered, limitBytes);
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {

@@ -13,8 +13,8 @@ import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_HINFO } from "../wire/constants.ts"
 import { answerBehind } from "./answer_behind.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { ask } from "./ask.ts";
-import { TRANSPORT_EXCHANGE } from "./client.ts";
 import { finishWithReply } from "./handle_reply.ts";
+import { keepOptions } from "./keep_options.ts";
 import { logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
@@ -83,11 +83,7 @@ function startQuestion(
     waiters.release(waiter);
     return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
   }
-  // Only plugins say what goes upstream: what clients put into EDNS ends here.
-  if (query.optionsLength !== 0 && plane.client.transport === TRANSPORT_EXCHANGE) {
-    const { optionsOffset, optionsLength } = query;
-    pending.options.set(slot, plane.bytes.slice(optionsOffset, optionsOffset + optionsLength));
-  }
+  keepOptions(plane, slot);
   pending.routes[slot] = route.number;
   pending.cached[slot] = cached ? 1 : 0;
   pending.firstWaiters[slot] = waiter;

@@ -39,10 +39,11 @@ import { amendAnswer } from "./amend_answer.ts";
 import { answerAtGate } from "./answer_at_gate.ts";
 import { ANSWER_EXPIRED, ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { answerExpired } from "./answer_expired.ts";
-import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
+import { TRANSPORT_UDP } from "./client.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAtOnce, noteDenial } from "./note_hit.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
@@ -129,12 +130,8 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       let length = answered;
       plane.counters[COUNTER.hits]! += 1;
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
-      if (view.order !== null && plane.client.transport !== TRANSPORT_EXCHANGE) {
-        length = view.order.arrange(plane.bytes, plane.view, target, length, limitBytes);
-      }
-      if (view.amends !== null && plane.client.transport !== TRANSPORT_EXCHANGE) {
-        length = amendAnswer(plane, view, target, length, limitBytes);
-      }
+      length = orderAnswer(plane, view, target, length, limitBytes);
+      length = amendAnswer(plane, view, target, length, limitBytes);
       if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
       if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
       return length;

@@ -34,6 +34,9 @@ export class ListenerTable {
   /** Since when it is leaving. */
   readonly #leavingMs = new Float64Array(LISTENERS_MAX).fill(NOT_LEAVING);
 
+  /** Exchanges whose clients have asked by it: they may take longer than a question. */
+  readonly #holdCounts = new Int32Array(LISTENERS_MAX);
+
   constructor() {
     const nowhere = new ZoneRouter([]);
     for (let listener = 0; listener < LISTENERS_MAX; listener++) this.routers.push(nowhere);
@@ -61,13 +64,32 @@ export class ListenerTable {
     this.#leavingMs[listener] = NOT_LEAVING;
   }
 
+  /** Those that are leaving. */
+  get leaving(): number[] {
+    const all = Array.from(this.#leavingMs.keys());
+    return all.filter((listener) => this.#leavingMs[listener] !== NOT_LEAVING);
+  }
+
   leave(listener: number, nowMs: number): void {
     this.#leavingMs[listener] = nowMs;
   }
 
-  /** A listener that has been leaving for `ms` or longer; NO_LISTENER when there is none. */
+  /** It stays until `release`, though it be leaving. */
+  hold(listener: number): void {
+    this.#holdCounts[listener]! += 1;
+  }
+
+  release(listener: number): void {
+    this.#holdCounts[listener]! -= 1;
+  }
+
+  /**
+   * A listener that has been leaving for `ms` or longer and that nobody holds; NO_LISTENER when
+   * there is none.
+   */
   left(ms: number, nowMs: number): number {
     for (let listener = 0; listener < LISTENERS_MAX; listener++) {
+      if (this.#holdCounts[listener] !== 0) continue;
       if (nowMs - this.#leavingMs[listener]! >= ms) return listener;
     }
     return NO_LISTENER;

@@ -34,7 +34,8 @@ import {
   handleUdpChannel,
   sweepChannels,
 } from "./channel_events.ts";
-import { acceptClients, closeAllTcp, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
+import { closeAllTcp } from "./finish_tcp.ts";
+import { acceptClients, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
 import { handleDatagrams } from "./listeners.ts";
 import {
   type Plane,
@@ -105,6 +106,9 @@ export class Loop {
       this.#watch(1 + index, udpFds[listener]!);
     });
     this.#pollCount = 1 + active.length;
+    // What waited at listeners that go has been asked for by now: it does not wait for a turn.
+    if (plane.exchanges.hasAnswered) runExchanges(plane);
+    this.#flush();
     return ports;
   }
 

@@ -33,7 +33,6 @@ import { TcpChannels } from "../upstream/tcp_channels.ts";
 import { UdpChannels } from "../upstream/udp_channels.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { CLASS_IN, NAME_BYTES_MAX, QUESTION_FIXED_BYTES, TYPE_NS } from "../wire/constants.ts";
-import { nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { Reply } from "../wire/reply.ts";
 import { PlanTables } from "./adopt_views.ts";
@@ -216,23 +215,25 @@ export class Plane {
     return fd;
   }
 
-  /** Cold: at a change. What there is besides for upstream `number`, which is new. */
-  prepareUpstream(number: number): void {
+  /** Cold: at a change. Makes room for upstream `number`, once. */
+  reserveUpstream(number: number): void {
     this.upstreamBatches[number] ??= new SendBatch(
       this.kernel,
       UPSTREAM_BATCH,
       UPSTREAM_QUERY_BYTES,
     );
-    if (this.probeOffsets[number]! < 0) {
-      this.probeOffsets[number] = this.kernel.slab.carve(NAME_BYTES_MAX + QUESTION_FIXED_BYTES);
-    }
-    const name = nameToWire(this.upstreams[number]!.settings.healthCheck.domain);
-    const lengthBytes = name.length + QUESTION_FIXED_BYTES;
+    if (this.probeOffsets[number]! >= 0) return;
+    this.probeOffsets[number] = this.kernel.slab.carve(NAME_BYTES_MAX + QUESTION_FIXED_BYTES);
+  }
+
+  /** Cold: at a change. The question of the health probes of upstream `number`. */
+  writeProbe(number: number): void {
+    const name = this.upstreams[number]!.probeName;
     const offset = this.probeOffsets[number]!;
     this.bytes.set(name, offset);
     this.view.setUint16(offset + name.length, TYPE_NS);
     this.view.setUint16(offset + name.length + 2, CLASS_IN);
-    this.probeLengths[number] = lengthBytes;
+    this.probeLengths[number] = name.length + QUESTION_FIXED_BYTES;
   }
 }
 

@@ -40,6 +40,8 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
   const { waiters, query, client, nowMs } = plane;
   const waiter = waiters.add(query, client, nowMs);
   if (waiter === NO_WAITER) return NO_ANSWER;
+  plane.exchanges.begin(view);
+  plane.listeners.hold(client.listener);
   const asked = requestOf(plane);
   runFrom(0, asked, (answer) => endExchange(plane, view, waiter, answer));
   return ANSWER_LATER;
@@ -127,6 +129,7 @@ function viewOf(plane: Plane, view: View): View {
 function endExchange(plane: Plane, view: View, waiter: number, answer: DnsMessage | null): void {
   const { waiters, client, query } = plane;
   waiters.load(waiter, query, client);
+  const { listener } = client;
   if (answer === null) {
     // A connection that waits is told that this answer will not come.
     if (client.transport !== TRANSPORT_UDP) {
@@ -137,6 +140,8 @@ function endExchange(plane: Plane, view: View, waiter: number, answer: DnsMessag
     answerWaiter(plane, view, waiter);
   }
   waiters.release(waiter);
+  plane.listeners.release(listener);
+  plane.exchanges.end(view);
 }
 
 /** Makes `answer` the image in the scratch memory, with the question that the client asked. */

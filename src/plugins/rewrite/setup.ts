@@ -17,8 +17,9 @@ export const rewriteSetup: PluginSetup<RewriteSettings> = {
   parse(directives, { problems }) {
     const reader = new DirectiveReader("rewrite", problems);
     const rules = directives.flatMap((directive) => {
-      const words = wordsOf(directive, reader);
-      if (words === null) return [];
+      const given = wordsOf(directive, reader);
+      if (given === null) return [];
+      const words = withModeFirst(given, reader);
       const hasMode = words.length > 0 && MODES.includes(words[0].text.toLowerCase());
       const isLast = !hasMode || words[0].text.toLowerCase() === "stop";
       const rule = new RuleReader(reader, directive.name, isLast).read(
@@ -30,6 +31,18 @@ export const rewriteSetup: PluginSetup<RewriteSettings> = {
   },
   contribute: (settings, view) => void view.plugins.push({ plugin: "rewrite", settings }),
 };
+
+/**
+ * `rewrite name stop FROM TO`, as Kubespray's manual has it, means `rewrite stop name FROM TO`.
+ * CoreDNS refuses it: there is no match type of that name, so it can mean nothing else.
+ */
+function withModeFirst(words: readonly Token[], reader: DirectiveReader): readonly Token[] {
+  const [field, mode, ...rest] = words;
+  if (rest.length < 2 || field.text.toLowerCase() !== "name") return words;
+  if (!MODES.includes(mode.text.toLowerCase())) return words;
+  reader.warning(mode, `"${mode.text}" is read as if it stood before "name": write it there`);
+  return [mode, field, ...rest];
+}
 
 /** The words of a rule, which may stand on one line or on lines between braces. */
 function wordsOf(directive: Directive, reader: DirectiveReader): readonly Token[] | null {

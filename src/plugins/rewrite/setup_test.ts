@@ -186,6 +186,15 @@ test("rewrite reads rules of every field", () => {
   }
 });
 
+test("rewrite reads a mode behind the field name, with a warning", () => {
+  const { settings, problems } = readSetup(rewriteSetup, "rewrite name continue a.org b.org");
+  const proper = readSetup(rewriteSetup, "rewrite continue name a.org b.org");
+  assert.deepEqual(settings, proper.settings);
+  assert.deepEqual(problems, [
+    '2: "continue" is read as if it stood before "name": write it there',
+  ]);
+});
+
 test("rewrite says what is wrong with a rule", () => {
   const kinds = "exact, prefix, suffix, substring or regex";
   const name = "name [exact|prefix|suffix|substring|regex] FROM TO [OPTIONS]";
