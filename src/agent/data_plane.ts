@@ -3,6 +3,7 @@
 import type { Worker } from "node:worker_threads";
 import { controlMemory, requestStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
 import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
+import { metricsMemory } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { ringMemory } from "../handoff/ring.ts";
 import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
@@ -45,6 +46,7 @@ interface Slot {
 
 export class DataPlane {
   readonly countersMemory: SharedArrayBuffer;
+  readonly metricsMemory: SharedArrayBuffer;
   /** Why it could not start, or stopped by itself: a sentence without its full stop. */
   failure: string | null = null;
   /** Called when a worker ends that was not told to. */
@@ -63,6 +65,7 @@ export class DataPlane {
     this.#plan = options.plan;
     this.#cacheMemory = options.createCache();
     this.countersMemory = countersMemory(options.workerCount);
+    this.metricsMemory = metricsMemory(options.workerCount);
     for (let worker = 0; worker < options.workerCount; worker++) {
       this.#slots.push({
         ring: ringMemory(LOG_RING_BYTES),
@@ -182,6 +185,7 @@ export class DataPlane {
       plan: this.#plan,
       cacheMemory: this.#cacheMemory,
       countersMemory: this.countersMemory,
+      metricsMemory: this.metricsMemory,
       controlMemory: this.#control,
       ringMemory: slot.ring,
       descriptorMemory: slot.descriptors,

@@ -8,16 +8,16 @@
  * outlives its entry, and removal from the middle, when a ring's tail passes, costs two writes. A
  * queue of references beside the rings would need as much memory and a hunt for stale ones.
  *
- *   table of views, 4 words for each list:   count | capacity | oldest | newest
+ *   table of views, 8 words for each list:   count | capacity | oldest | newest | evicted | -
  *                                            capacity 0: none but the budget; ends: units or 0
  */
 import { ENTRY_NEWER, ENTRY_OLDER, entryKind, entryView, KIND_SUCCESS } from "./entry.ts";
-import { LIST_WORDS, LISTS_PER_VIEW, VIEWS_AT } from "./memory.ts";
+import { LIST_NEWEST, LIST_OLDEST, LIST_WORDS, LISTS_PER_VIEW, VIEWS_AT } from "./memory.ts";
+
+export { LIST_EVICTED, LIST_NEWEST, LIST_OLDEST } from "./memory.ts";
 
 export const LIST_COUNT = 0;
 export const LIST_CAPACITY = 1;
-export const LIST_OLDEST = 2;
-export const LIST_NEWEST = 3;
 
 export const LIST_SUCCESS = 0;
 export const LIST_DENIAL = 1;

@@ -2,7 +2,7 @@
  * The one SharedArrayBuffer of the cache: its map, and how much of a budget each part gets.
  *
  *   header      2 KiB   what is where, lock, clock, heads and tails of the rings, counters
- *   views       8 KiB   per view and class: entries held, capacity, both ends of their list
+ *   views       16 KiB  per view and class: entries held, evicted, capacity, ends of their list
  *   buckets     7 %     64 bytes each: 8 key hashes, then 8 locations
  *   ghosts      1.5 %   32 bytes each: 16 fingerprints of keys lately turned away
  *   small ring  9 %     entries on probation, in order of arrival
@@ -86,8 +86,12 @@ export const COUNT_REINSERTED = 11;
 export const COUNT_STOLEN = 12;
 export const COUNTERS = 16;
 
-/** Words of a view and class in the table of views; see lists.ts. */
-export const LIST_WORDS = 4;
+/** A view and class in the table of views; see lists.ts. */
+export const LIST_OLDEST = 2;
+export const LIST_NEWEST = 3;
+/** Evicted so far; 32 bits, without a sign. */
+export const LIST_EVICTED = 4;
+export const LIST_WORDS = 8;
 export const LISTS_PER_VIEW = 2;
 export const VIEWS_AT = HEADER_WORDS;
 const VIEWS_WORDS = VIEWS_MAX * LISTS_PER_VIEW * LIST_WORDS;
@@ -152,7 +156,7 @@ export function resetMemory(words: Int32Array): void {
   words.fill(0, bucketsAt, dataAt);
   for (let list = VIEWS_AT; list < VIEWS_AT + VIEWS_WORDS; list += LIST_WORDS) {
     words[list] = 0;
-    words.fill(0, list + 2, list + LIST_WORDS);
+    words.fill(0, list + LIST_OLDEST, list + LIST_EVICTED);
   }
   writeRing(words, SMALL_RING, words[SMALL_RING + RING_START], words[SMALL_RING + RING_END]);
   writeRing(words, MAIN_RING, words[MAIN_RING + RING_START], words[MAIN_RING + RING_END]);
@@ -229,5 +233,11 @@ export class CacheMemory {
   /** Entries held of one view and class: LIST_SUCCESS or LIST_DENIAL of lists.ts. */
   entriesOf(view: number, which: number): number {
     return this.words[VIEWS_AT + (view * LISTS_PER_VIEW + which) * LIST_WORDS];
+  }
+
+  /** Answers of a view and class that left while they were still good, so far; wraps at 2^32. */
+  evictedOf(view: number, which: number): number {
+    const list = VIEWS_AT + (view * LISTS_PER_VIEW + which) * LIST_WORDS;
+    return this.words[list + LIST_EVICTED] >>> 0;
   }
 }

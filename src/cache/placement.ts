@@ -30,10 +30,11 @@ import {
   entryWords,
   killEntry,
 } from "./entry.ts";
-import { linkEntry, listOfEntry, relinkEntry, unlinkEntry } from "./lists.ts";
+import { LIST_EVICTED, linkEntry, listOfEntry, relinkEntry, unlinkEntry } from "./lists.ts";
 import {
   BUCKET_SLOTS,
   type CacheMemory,
+  COUNT_EVICTED,
   COUNT_EVICTED_BUCKET,
   COUNT_EXPIRED,
   COUNT_REPLACED,
@@ -129,7 +130,9 @@ export class Placement {
     const at = (words[slot] & UNITS_MASK) << 2;
     this.#observe(moment, at);
     this.#writeSlot(slot, 0);
-    unlinkEntry(words, listOfEntry(words, at), at);
+    const list = listOfEntry(words, at);
+    if (moment >= COUNT_EVICTED && moment <= COUNT_EVICTED_BUCKET) words[list + LIST_EVICTED]++;
+    unlinkEntry(words, list, at);
     words[ENTRIES]--;
     words[LIVE_UNITS] -= entryUnits(words, at);
     killEntry(words, at);

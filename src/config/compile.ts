@@ -1,7 +1,15 @@
 /** The checked configuration to the plan that data-plane workers build themselves from. */
 
-import type { ListenerPlan, Plan, ViewPlan, ZoneRoute } from "../handoff/plan.ts";
-import { ScopeNumbers, ZONE_DROPPED } from "../handoff/scope_numbers.ts";
+import {
+  emptyViewPlan,
+  type ListenerPlan,
+  type Plan,
+  type ViewPlan,
+  type ZoneRoute,
+} from "../handoff/plan.ts";
+import { PlanNumbers } from "../handoff/plan_numbers.ts";
+import type { PluginCounterPlan } from "../handoff/plugin_counters.ts";
+import { ZONE_DROPPED } from "../handoff/scope_numbers.ts";
 import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
@@ -14,13 +22,14 @@ export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
  * Compiles a checked configuration. Pure, but for numbers that new scopes get.
  *
  * @param generation number of this plan, one above the last.
- * @param scopes the same for all plans of a process.
+ * @param numbers the same for all plans of a process.
  */
 export function compilePlan(
   config: Config,
   generation: number,
-  scopes: ScopeNumbers = new ScopeNumbers(),
+  numbers: PlanNumbers = new PlanNumbers(),
 ): Plan {
+  const { scopes } = numbers;
   scopes.beginPlan();
   const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
   config.servers.forEach((server, view) => {
@@ -44,11 +53,33 @@ export function compilePlan(
       }
     }
   });
+  const views = config.servers.map((server) => compileView(server).plan);
   return {
     generation,
     listeners: [...listeners.values()] satisfies ListenerPlan[],
-    views: config.servers.map((server) => compileView(server).plan),
+    views,
+    upstreamRows: upstreamRows(views, numbers),
+    pluginCounters: pluginCounters(config, numbers),
   };
+}
+
+function upstreamRows(views: readonly ViewPlan[], { upstreams }: PlanNumbers) {
+  const used = views.flatMap(({ forwards }) => forwards.flatMap((forward) => forward.upstreams));
+  const names = used.map(({ address, port }) => formatEndpoint(address, port));
+  return Object.fromEntries(names.map((name) => [name, upstreams.numberOf(name)]));
+}
+
+/** Of the plugins of all blocks, each counter once. */
+function pluginCounters({ servers }: Config, numbers: PlanNumbers): PluginCounterPlan[] {
+  const declared = servers.flatMap(({ plugins }) =>
+    PLUGIN_NAMES.flatMap((name) => {
+      const setup = PLUGINS[name] as PluginSetup<unknown>;
+      const settings = plugins[name];
+      return settings === undefined ? [] : (setup.counters?.(settings) ?? []);
+    }),
+  );
+  const plans = declared.map((declaration) => numbers.pluginCounters.planOf(declaration));
+  return [...new Map(plans.map((plan) => [plan.key, plan])).values()];
 }
 
 /** Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. */
@@ -59,12 +90,10 @@ export function listenAddresses(server: ServerConfig): readonly string[] {
 
 function compileView(server: ServerConfig): { plan: ViewPlan; addresses: readonly string[] } {
   const draft: ViewDraft = {
-    name: server.name,
+    ...emptyViewPlan(server.name, []),
     zones: [...new Set(server.serves.map((served) => served.zone))],
-    cache: null,
     forwards: [],
     plugins: [],
-    errors: false,
     log: [],
     addresses: [],
   };

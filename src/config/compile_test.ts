@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Plan, ZoneRoute } from "../handoff/plan.ts";
-import { ScopeNumbers } from "../handoff/scope_numbers.ts";
+import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import { compilePlan } from "./compile.ts";
 import { requireConfig } from "./load.ts";
 import { memorySource } from "./source.ts";
 
-function compile(text: string, scopes?: ScopeNumbers): Plan {
+function compile(text: string, numbers?: PlanNumbers): Plan {
   const { config } = requireConfig({ confFile: null, source: memorySource({ Corefile: text }) });
-  return compilePlan(config, 7, scopes);
+  return compilePlan(config, 7, numbers);
 }
 
 function listener(address: string, port: number, droppedScope: number, zones: ZoneRoute[]) {
@@ -48,9 +48,10 @@ test("compilePlan() listens on both wildcards for a block without bind", () => {
 });
 
 test("compilePlan() keeps the number of a server and zone, and labels it as CoreDNS does", () => {
-  const scopes = new ScopeNumbers();
-  compile("a b {\nbind 192.0.2.1 2001:db8::1\n}", scopes);
-  const [first, second] = compile("c:54 {\n}\nb {\nbind 2001:db8::1\n}", scopes).listeners;
+  const numbers = new PlanNumbers();
+  const { scopes } = numbers;
+  compile("a b {\nbind 192.0.2.1 2001:db8::1\n}", numbers);
+  const [first, second] = compile("c:54 {\n}\nb {\nbind 2001:db8::1\n}", numbers).listeners;
   assert.deepEqual(
     [first, second].map(({ zones }) => scopes.labels[zones[0].scope]),
     [
@@ -94,6 +95,7 @@ test("compilePlan() makes a view of every block, whatever the order of its direc
     plugins: [],
     errors: false,
     log: [],
+    metrics: false,
   });
 });
 

@@ -33,6 +33,7 @@ export const COUNTER_NAMES = [
   "upstreamErrors",
   "upstreamTruncated",
   "upstreamFailovers",
+  "upstreamsAllDown",
   "upstreamSocketsOpened",
   "tcpAccepted",
   "tcpRefused",

@@ -5,6 +5,8 @@
  * sockets, tables and routes from it and from nothing else. Times carry their unit in the name.
  */
 
+import type { PluginCounterPlan } from "./plugin_counters.ts";
+
 /** One UDP and TCP address to listen on, and which zones are answered there. */
 export interface ListenerPlan {
   /**
@@ -56,6 +58,22 @@ export interface ViewPlan {
   readonly plugins: readonly PluginPlan[];
   readonly errors: boolean;
   readonly log: readonly LogPlan[];
+  /** Queries and answers are counted by scope, for `prometheus`. */
+  readonly metrics: boolean;
+}
+
+/** A server block without directives. */
+export function emptyViewPlan(name: string, zones: readonly string[]): ViewPlan {
+  return {
+    name,
+    zones,
+    cache: null,
+    forwards: [],
+    plugins: [],
+    errors: false,
+    log: [],
+    metrics: false,
+  };
 }
 
 /** A plugin of a server block that is code of its own in the data plane, see plugins/stages.ts. */
@@ -147,4 +165,8 @@ export interface Plan {
   readonly generation: number;
   readonly listeners: readonly ListenerPlan[];
   readonly views: readonly ViewPlan[];
+  /** Rows in which upstreams are counted, by `ADDRESS:PORT`; see metrics_memory.ts. */
+  readonly upstreamRows: Readonly<Record<string, number>>;
+  /** Counters that plugins of any view have declared. */
+  readonly pluginCounters: readonly PluginCounterPlan[];
 }

@@ -9,6 +9,8 @@ export interface WorkerStart {
   readonly plan: Plan;
   readonly cacheMemory: SharedArrayBuffer;
   readonly countersMemory: SharedArrayBuffer;
+  /** See metrics_memory.ts. */
+  readonly metricsMemory: SharedArrayBuffer;
   readonly controlMemory: SharedArrayBuffer;
   readonly ringMemory: SharedArrayBuffer;
   /** `performance.timeOrigin` of the control plane: all clocks count from it. */

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LOG_ALL, LOG_DENIAL, LOG_ERROR, LOG_SUCCESS, type ViewPlan } from "../handoff/plan.ts";
+import {
+  emptyViewPlan,
+  LOG_ALL,
+  LOG_DENIAL,
+  LOG_ERROR,
+  LOG_SUCCESS,
+  type ViewPlan,
+} from "../handoff/plan.ts";
 import {
   REASON_TIMEOUT,
   RECORD_ADDRESS,
@@ -78,7 +85,7 @@ function recordOf(parts: Partial<typeof USUAL> = {}): Uint8Array {
 }
 
 function viewWith(...log: ViewPlan["log"]): ViewPlan {
-  return { name: ".:53", zones: ["."], cache: null, forwards: [], plugins: [], errors: false, log };
+  return { ...emptyViewPlan(".:53", ["."]), log };
 }
 
 function lineOf(format: string, parts: Partial<typeof USUAL> = {}): string | undefined {

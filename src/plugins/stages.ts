@@ -39,6 +39,19 @@ export function createBackPlugins(
   return create(BACK, plans, context);
 }
 
+/** Directives of those of `plans` that stand before or behind the cache, in their order. */
+export function frontPluginNames(plans: readonly PluginPlan[]): string[] {
+  return namesIn(FRONT, plans);
+}
+
+export function backPluginNames(plans: readonly PluginPlan[]): string[] {
+  return namesIn(BACK, plans);
+}
+
+function namesIn(makers: Readonly<Record<string, unknown>>, plans: readonly PluginPlan[]) {
+  return plans.map(({ plugin }) => plugin).filter((plugin) => Object.hasOwn(makers, plugin));
+}
+
 function create<Plugin>(
   makers: Readonly<Record<string, Maker<Plugin>>>,
   plans: readonly PluginPlan[],

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { parseCorefile } from "../config/parser.ts";
 import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
+import { emptyViewPlan } from "../handoff/plan.ts";
 import type { PluginSetup, ViewDraft } from "./plugin_setup.ts";
 
 export interface SetupResult<Settings> {
@@ -32,12 +33,10 @@ export function readSetup<Settings>(
   const blocks = parseCorefile(`.:53 {\n${directives}\n}\n`, "Corefile", source, problems);
   const settings = setup.parse(blocks[0].directives, { zones, problems, source });
   const view: ViewDraft = {
-    name: ".:53",
+    ...emptyViewPlan(".:53", zones),
     zones: [...zones],
-    cache: null,
     forwards: [],
     plugins: [],
-    errors: false,
     log: [],
     addresses: [],
   };

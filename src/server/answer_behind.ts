@@ -9,13 +9,18 @@ import type { Plane } from "./plane.ts";
 import { requestOf } from "./request.ts";
 
 /**
- * Asks `plugins` for an answer to `plane.query`.
+ * Asks `plugins` for an answer to `plane.query`. Which of them has one is in `plane.answeredBy`, as
+ * `answerers` says.
  *
  * @returns true when there is one: `plane.reply` then tells of it, as of an upstream's.
  */
-export function answerBehind(plane: Plane, plugins: readonly BackPlugin[]): boolean {
+export function answerBehind(
+  plane: Plane,
+  plugins: readonly BackPlugin[],
+  answerers: readonly number[],
+): boolean {
   const request = requestOf(plane);
-  for (const plugin of plugins) {
+  for (const [index, plugin] of plugins.entries()) {
     let answer: DnsMessage | null;
     try {
       answer = plugin.answer(request);
@@ -25,6 +30,7 @@ export function answerBehind(plane: Plane, plugins: readonly BackPlugin[]): bool
       answer = messageFor(request, { rcode: RCODE_SERVFAIL });
     }
     if (answer === null) continue;
+    plane.answeredBy = answerers[index]!;
     if (readOwn(plane, answer)) return true;
     plane.counters[COUNTER.panics]! += 1;
     return readOwn(plane, messageFor(request, { rcode: RCODE_SERVFAIL }));

@@ -25,6 +25,7 @@ import { NO_UPSTREAM } from "../upstream/route.ts";
 import { writeQuery } from "../wire/answer.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
 import { endAttempt, leaveSilentConnection, noteFailure } from "./attempts.ts";
+import { countAsked, countCheckFailed } from "./count_upstream.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
 
@@ -41,6 +42,7 @@ export function ask(plane: Plane, slot: number): void {
   while (pending.attemptCounts[slot]! < ATTEMPTS_MAX) {
     const route = plane.routes[pending.routes[slot]!]!;
     const position = route.choose(pending.triedBits[slot]!);
+    if (route.foundNoneUp) plane.counters[COUNTER.upstreamsAllDown]! += 1;
     if (position === NO_UPSTREAM) {
       reason = REASON_UPSTREAMS_DOWN;
       break;
@@ -118,6 +120,7 @@ export function probe(plane: Plane, upstream: number): void {
     if (plane.nowMs - known.probeSentMs < PROBE_TIMEOUT_MS) return;
     leaveSilentConnection(plane, before, known.probeSentMs);
     endAttempt(plane, before);
+    countCheckFailed(plane, known);
     noteFailure(plane, upstream);
   }
   const channel = chooseChannel(plane, upstream, known.settings.forceTcp);
@@ -156,6 +159,8 @@ function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): b
   if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk, withOpt)) {
     return false;
   }
+  const known = plane.upstreams[upstream]!;
+  countAsked(plane, known, channels.kinds[channel]!, channels.queryCounts[channel]! - 1);
   pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
   channels.inFlightCounts[channel]! += 1;
   plane.counters[COUNTER.upstreamQueries]! += 1;

@@ -8,6 +8,7 @@ import {
   KIND_DEAD,
   KIND_SERVFAIL,
 } from "../cache/entry.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import { NO_ROUTE } from "../upstream/route.ts";
@@ -25,6 +26,7 @@ import {
 } from "../wire/constants.ts";
 import { endAttempt } from "./attempts.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
+import { countAnswer, RCODE_FROM_ANSWER } from "./count_answer.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
@@ -73,6 +75,7 @@ export function finishFailed(plane: Plane, slot: number, reason: number): void {
   scratch.messageLength = HEADER_BYTES + nameLength + QUESTION_FIXED_BYTES;
   scratch.ttlCount = 0;
   counters[COUNTER.answersServfail]! += 1;
+  plane.answeredBy = ANSWERED_BY_NONE;
   const view = plane.views[pending.views[slot]!]!;
   const waiter = pending.firstWaiters[slot]!;
   if (waiter !== NO_WAITER) {
@@ -120,13 +123,13 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
     const length = writeScratch(plane, target, udpLimit(query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
-    logWaiter(plane, view, waiter, target, length);
+    noteWaiter(plane, view, waiter, target, length);
   } else if (client.transport === TRANSPORT_EXCHANGE) {
     deliverToPlugin(plane, client.connection);
   } else {
     const target = plane.tcpClients.scratchOffset;
     const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
-    logWaiter(plane, view, waiter, target, length);
+    noteWaiter(plane, view, waiter, target, length);
     deliverTcp(plane, client.connection, client.generation, target, length);
   }
 }
@@ -135,12 +138,25 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
 function deliverToPlugin(plane: Plane, question: number): void {
   const target = plane.tcpClients.scratchOffset;
   const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
-  plane.exchanges.deliver(question, plane.bytes.slice(target, target + length));
+  plane.exchanges.deliver(question, plane.bytes.slice(target, target + length), plane.answeredBy);
 }
 
-function logWaiter(plane: Plane, view: View, waiter: number, target: number, length: number): void {
-  if (view.logClasses === 0) return;
-  logAnswer(plane, view, target, length, plane.waiters.startedMs[waiter]!);
+/** Counts and logs what a waiter has been given. */
+function noteWaiter(
+  plane: Plane,
+  view: View,
+  waiter: number,
+  target: number,
+  length: number,
+): void {
+  const startedMs = plane.waiters.startedMs[waiter]!;
+  if (view.counts) {
+    const { questionOffset, nameLength } = plane.query;
+    const type = plane.view.getUint16(questionOffset + nameLength);
+    const { answeredBy } = plane;
+    countAnswer(plane, type, RCODE_FROM_ANSWER, target, length, startedMs, answeredBy);
+  }
+  if (view.logClasses !== 0) logAnswer(plane, view, target, length, startedMs);
 }
 
 /** What we send by UDP at most to a client that says it can take `udpSizeBytes`. */

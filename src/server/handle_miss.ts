@@ -59,7 +59,7 @@ function startQuestion(
   limitBytes: number,
 ): number {
   const { pending, waiters, query } = plane;
-  if (view.back !== null && answerBehind(plane, view.back)) {
+  if (view.back !== null && answerBehind(plane, view.back, view.backAnswerers)) {
     return finishOwn(plane, view, variant, cached, target, limitBytes);
   }
   const route = view.routeFor(query);

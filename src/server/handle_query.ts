@@ -12,6 +12,7 @@ import {
   VARIANT_DNSSEC_OK,
   VARIANT_NO_RECURSION,
 } from "../cache/entry.ts";
+import { ANSWERED_BY_CACHE, ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { writeAnswer, writeError } from "../wire/answer.ts";
 import {
@@ -36,6 +37,7 @@ import {
 } from "../wire/query.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
+import { countAnswer, countHit, countMiss, RCODE_FROM_ANSWER } from "./count_answer.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAnswer } from "./log_answer.ts";
@@ -43,6 +45,9 @@ import type { Plane } from "./plane.ts";
 import { startExchange } from "./run_exchange.ts";
 import type { View } from "./view.ts";
 import { NO_SCOPE, type ZoneRouter } from "./zone_router.ts";
+
+/** Of a message that is no query; counted as `other`. */
+const TYPE_UNKNOWN = 0;
 
 /**
  * Handles the query of `length` bytes at `offset`.
@@ -92,14 +97,17 @@ export function answerQuery(
   if (scope === NO_SCOPE) {
     if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
     plane.counters[COUNTER.answersRefused]! += 1;
-    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+    return writeDropped(plane, query.type, RCODE_REFUSED, target, limitBytes);
   }
   const view = plane.views[plane.scopeViews[scope]!]!;
   if (view.front?.wants(plane)) {
     const begun = startExchange(plane, view, answerFromView);
     if (begun === ANSWER_LATER) return ANSWER_LATER;
     plane.counters[COUNTER.shedWaiters]! += 1;
-    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
+    const { words } = plane;
+    const length = writeError(words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
+    if (view.counts) noteAnswer(plane, target, length, ANSWERED_BY_NONE);
+    return length;
   }
   return answerFromView(plane, view, target, limitBytes);
 }
@@ -113,6 +121,10 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
     const answered = answerFromCache(plane, view.id, variant, policy.keepTtl, target, limitBytes);
     if (answered !== NO_ANSWER) {
       plane.counters[COUNTER.hits]! += 1;
+      if (view.counts) {
+        countHit(plane, target);
+        noteAnswer(plane, target, answered, ANSWERED_BY_CACHE);
+      }
       if (view.logClasses !== 0 && plane.client.transport !== TRANSPORT_EXCHANGE) {
         logAnswer(plane, view, target, answered, plane.nowMs);
       }
@@ -120,7 +132,19 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
     }
   }
   plane.counters[COUNTER.misses]! += 1;
-  return handleMiss(plane, view, variant, cached, target, limitBytes);
+  if (view.counts && cached) countMiss(plane);
+  const length = handleMiss(plane, view, variant, cached, target, limitBytes);
+  if (view.counts && length > 0) noteAnswer(plane, target, length, ANSWERED_BY_NONE);
+  return length;
+}
+
+/** Counts an answer that is given at once. A plugin's questions are none of a client's. */
+function noteAnswer(plane: Plane, target: number, length: number, by: number): void {
+  if (plane.client.transport === TRANSPORT_EXCHANGE) {
+    plane.answeredBy = by;
+    return;
+  }
+  countAnswer(plane, plane.query.type, RCODE_FROM_ANSWER, target, length, plane.nowMs, by);
 }
 
 /** Bits of the cache key that come from the header and EDNS flags. */
@@ -170,7 +194,7 @@ function isTransfer(type: number): boolean {
 }
 
 function rejectQuery(plane: Plane, code: number, target: number, limitBytes: number): number {
-  const { counters, words, view, query } = plane;
+  const { counters } = plane;
   switch (code) {
     case QUERY_SHORT:
       counters[COUNTER.dropShort]! += 1;
@@ -181,14 +205,29 @@ function rejectQuery(plane: Plane, code: number, target: number, limitBytes: num
       return NO_ANSWER;
     case QUERY_OPCODE:
       counters[COUNTER.answersNotimp]! += 1;
-      return writeError(words, view, target, limitBytes, query, RCODE_NOTIMP);
+      return writeDropped(plane, TYPE_UNKNOWN, RCODE_NOTIMP, target, limitBytes);
     case QUERY_VERSION:
       counters[COUNTER.answersBadvers]! += 1;
-      return writeError(words, view, target, limitBytes, query, RCODE_BADVERS);
+      return writeDropped(plane, TYPE_UNKNOWN, RCODE_BADVERS, target, limitBytes);
     case QUERY_FORMAT:
       counters[COUNTER.answersFormerr]! += 1;
-      return writeError(words, view, target, limitBytes, query, RCODE_FORMERR);
+      return writeDropped(plane, TYPE_UNKNOWN, RCODE_FORMERR, target, limitBytes);
     default:
       throw new RangeError("Cannot reject a query: unknown code");
   }
+}
+
+/** An error that no server block gives; `type` is the question's, if that could be read. */
+function writeDropped(
+  plane: Plane,
+  type: number,
+  rcode: number,
+  target: number,
+  limitBytes: number,
+): number {
+  const length = writeError(plane.words, plane.view, target, limitBytes, plane.query, rcode);
+  if (plane.countsDropped) {
+    countAnswer(plane, type, rcode, target, length, plane.nowMs, ANSWERED_BY_NONE);
+  }
+  return length;
 }

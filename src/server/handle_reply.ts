@@ -9,6 +9,7 @@
 
 import { KIND_DEAD } from "../cache/entry.ts";
 import { decide } from "../cache/policy.ts";
+import { ANSWERED_BY_FORWARD } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { REASON_UNREACHABLE } from "../handoff/records.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
@@ -86,11 +87,13 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     askAgain(plane, slot);
     return;
   }
+  plane.answeredBy = ANSWERED_BY_FORWARD;
   finishWithReply(plane, slot);
 }
 
 /**
- * Cleans, stores and hands out the reply that `plane.reply` describes: an upstream's, or our own.
+ * Cleans, stores and hands out the reply that `plane.reply` describes, of whoever
+ * `plane.answeredBy` says: an upstream's, or our own.
  */
 export function finishWithReply(plane: Plane, slot: number): void {
   const { reply, scratch } = plane;

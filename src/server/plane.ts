@@ -7,6 +7,8 @@
  */
 
 import type { Cache } from "../cache/cache.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
+import type { MetricsRows } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
 import {
@@ -14,6 +16,7 @@ import {
   TCP_MESSAGE_BYTES_MAX,
   UDP_ANSWER_BYTES_MAX,
   UDP_BATCH,
+  UPSTREAM_ROWS,
   UPSTREAMS_MAX,
   WAITERS_MAX,
 } from "../limits.ts";
@@ -34,11 +37,12 @@ import { Query } from "../wire/query.ts";
 import { Reply } from "../wire/reply.ts";
 import { Client } from "./client.ts";
 import { Exchanges } from "./exchanges.ts";
+import { PluginCounterRows } from "./plugin_counter_rows.ts";
 import { QueryBatch } from "./query_batch.ts";
 import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
 import { TcpClients } from "./tcp_clients.ts";
-import { View } from "./view.ts";
+import { View, type ViewContext } from "./view.ts";
 import { Waiters } from "./waiters.ts";
 import { ZoneRouter } from "./zone_router.ts";
 
@@ -63,6 +67,8 @@ export interface PlaneOptions {
   readonly cache: Cache;
   /** This worker's row, see handoff/counters.ts. */
   readonly counters: Float64Array;
+  /** This worker's rows. */
+  readonly metrics: MetricsRows;
   /** For the hash of names: the same in all workers that share a cache. */
   readonly hashSeed: number;
   /** Records for the control plane, see handoff/records.ts. */
@@ -76,6 +82,7 @@ export class Plane {
   readonly plan: Plan;
   readonly cache: Cache;
   readonly counters: Float64Array;
+  readonly metrics: MetricsRows;
   readonly hashSeed: number;
   readonly ring: RingWriter;
   readonly bytes: Uint8Array;
@@ -125,6 +132,12 @@ export class Plane {
   readonly probeOffsets: Int32Array;
   readonly probeLengths: Int32Array;
 
+  /** Who has the answer that waiters are given: ANSWERED_BY_…, see handoff/answerers.ts. */
+  answeredBy = ANSWERED_BY_NONE;
+  /** The scope of what no zone takes, by listener, and whether it is counted. */
+  readonly droppedScopes: Int32Array;
+  readonly countsDropped: boolean;
+
   /** The clock, read once per turn. */
   nowMs: number;
   nowSec: number;
@@ -137,6 +150,7 @@ export class Plane {
     this.plan = plan;
     this.cache = cache;
     this.counters = counters;
+    this.metrics = options.metrics;
     this.hashSeed = hashSeed;
     this.ring = options.ring;
     this.bytes = slab.bytes;
@@ -154,7 +168,7 @@ export class Plane {
     this.answers = new SendBatch(kernel, UDP_BATCH, roundUp(UDP_ANSWER_BYTES_MAX));
     this.waiters = new Waiters(slab, WAITERS_MAX);
     this.pending = new PendingTable(PENDING_MAX, this.nowMs);
-    const { upstreams, routes, views } = buildViews(plan, this.random);
+    const { upstreams, routes, views } = buildViews(plan, this.random, contextOf(this));
     this.upstreams = upstreams;
     this.routes = routes;
     this.views = views;
@@ -185,6 +199,8 @@ export class Plane {
     this.lastReceivedMs = new Float64Array(listenerCount).fill(Number.NEGATIVE_INFINITY);
     this.zoneRouters = plan.listeners.map(({ zones }) => new ZoneRouter(zones));
     this.scopeViews = scopeViewsOf(plan);
+    this.droppedScopes = Int32Array.from(plan.listeners, ({ droppedScope }) => droppedScope);
+    this.countsDropped = plan.views.some(({ metrics }) => metrics);
     this.exchanges = new Exchanges(
       slab.carve(REQUEST_BYTES, 64),
       slab.carve(roundUp(TCP_MESSAGE_BYTES_MAX), 64),
@@ -207,8 +223,16 @@ export class Plane {
   }
 }
 
+function contextOf({ metrics, client, plan, random }: Plane): ViewContext {
+  const counters = new PluginCounterRows(metrics.plugins, client, plan.pluginCounters);
+  return {
+    randomBelow: (limit) => random.below(limit),
+    counter: (name, labels) => counters.counter(name, labels),
+  };
+}
+
 /** Upstreams with the same address and settings are one, whichever server block names them. */
-function buildViews(plan: Plan, random: RandomPool) {
+function buildViews(plan: Plan, random: RandomPool, context: ViewContext) {
   const upstreams: Upstream[] = [];
   const numbers = new Map<string, number>();
   const routes: Route[] = [];
@@ -222,7 +246,9 @@ function buildViews(plan: Plan, random: RandomPool) {
         throw new RangeError(`Cannot use this configuration: expected ${limit}`);
       }
       numbers.set(key, number);
-      upstreams.push(new Upstream(settings));
+      const upstream = new Upstream(settings);
+      upstream.metricsRow = plan.upstreamRows[upstream.name] ?? UPSTREAM_ROWS - 1;
+      upstreams.push(upstream);
     }
     return number;
   };
@@ -236,7 +262,7 @@ function buildViews(plan: Plan, random: RandomPool) {
       routes.push(route);
       return route;
     });
-    return new View(id, view, own, (limit) => random.below(limit));
+    return new View(id, view, own, context);
   });
   return { upstreams, routes, views };
 }

@@ -2,13 +2,22 @@
 /** One server block at run time: is it cached, and which way do its misses go. */
 
 import { CachePolicy } from "../cache/policy.ts";
+import { answererOf } from "../handoff/answerers.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
-import type { BackPlugin } from "../plugins/back_plugin.ts";
-import { createBackPlugins, createFrontPlugins } from "../plugins/stages.ts";
+import type { BackPlugin, StageContext } from "../plugins/back_plugin.ts";
+import {
+  backPluginNames,
+  createBackPlugins,
+  createFrontPlugins,
+  frontPluginNames,
+} from "../plugins/stages.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
 import { FrontStage } from "./front_stage.ts";
+
+/** What plugins of every view get. */
+export type ViewContext = Omit<StageContext, "zones">;
 
 export class View {
   readonly id: number;
@@ -17,29 +26,31 @@ export class View {
   readonly policy: CachePolicy | null;
   /** Log classes that any of its `log` lines asks for; 0 when it logs nothing. */
   readonly logClasses: number;
+  /** Whether its queries and answers are counted for `prometheus`. */
+  readonly counts: boolean;
   /** Plugins before the cache; null when there are none. */
   readonly front: FrontStage | null;
   /** Plugins behind the cache; null when there are none. */
   readonly back: readonly BackPlugin[] | null;
+  /** ANSWERED_BY_… of each of `back`. */
+  readonly backAnswerers: readonly number[];
   readonly #routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
   readonly #cachesAll: boolean;
 
-  constructor(
-    id: number,
-    plan: ViewPlan,
-    routes: readonly Route[],
-    randomBelow: (limit: number) => number,
-  ) {
+  constructor(id: number, plan: ViewPlan, routes: readonly Route[], context: ViewContext) {
     this.id = id;
     this.plan = plan;
     this.policy = plan.cache === null ? null : new CachePolicy(plan.cache);
     this.logClasses = plan.log.reduce((classes, log) => classes | log.classes, 0);
-    const context = { zones: plan.zones, randomBelow };
-    const front = createFrontPlugins(plan.plugins, context);
-    const back = createBackPlugins(plan.plugins, context);
-    this.front = front.length === 0 ? null : new FrontStage(front);
+    this.counts = plan.metrics;
+    const stage: StageContext = { zones: plan.zones, ...context };
+    const front = createFrontPlugins(plan.plugins, stage);
+    const back = createBackPlugins(plan.plugins, stage);
+    const answerers = frontPluginNames(plan.plugins).map(answererOf);
+    this.front = front.length === 0 ? null : new FrontStage(front, answerers);
     this.back = back.length === 0 ? null : back;
+    this.backAnswerers = backPluginNames(plan.plugins).map(answererOf);
     this.#routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));

@@ -1,25 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LOG_DENIAL, LOG_ERROR, type ViewPlan } from "../handoff/plan.ts";
+import { emptyViewPlan, LOG_DENIAL, LOG_ERROR, type ViewPlan } from "../handoff/plan.ts";
 import type { Route } from "../upstream/route.ts";
 import { foldWireName, nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { View } from "./view.ts";
 
+const CONTEXT = { randomBelow: () => 0, counter: () => ({ add: () => {}, set: () => {} }) };
 const CLASS_PLAN = { capacity: 0, ttlSecMax: 3600, ttlSecMin: 0 };
 
 function viewOf(zones: readonly string[], cached: readonly string[] | null): View {
-  return new View(
-    0,
-    viewPlan({ zones, cache: cached === null ? null : cachePlan(cached) }),
-    [],
-    () => 0,
-  );
+  return new View(0, viewPlan({ zones, cache: cached === null ? null : cachePlan(cached) }), [], {
+    randomBelow: () => 0,
+    counter: () => ({ add: () => {}, set: () => {} }),
+  });
 }
 
 function viewPlan(parts: Partial<ViewPlan>): ViewPlan {
-  const none = { zones: ["."], cache: null, forwards: [], plugins: [], errors: false, log: [] };
-  return { name: ".:53", ...none, ...parts };
+  return { ...emptyViewPlan(".:53", ["."]), ...parts };
 }
 
 function cachePlan(zones: readonly string[]) {
@@ -65,7 +63,7 @@ test("View.caches() the zones of its cache", () => {
 test("View.routeFor() takes the first route that takes the name", () => {
   const route = (number: number, suffix: number) =>
     ({ number, takes: (query: Query) => query.nameLength > suffix }) as unknown as Route;
-  const view = new View(0, viewPlan({}), [route(0, 20), route(1, 10), route(2, 5)], () => 0);
+  const view = new View(0, viewPlan({}), [route(0, 20), route(1, 10), route(2, 5)], CONTEXT);
   const lengths = [21, 11, 6, 5].map((nameLength) => {
     const query = new Query();
     query.nameLength = nameLength;
@@ -76,6 +74,6 @@ test("View.routeFor() takes the first route that takes the name", () => {
 
 test("View.logClasses is what any of its log lines asks for", () => {
   const log = [LOG_DENIAL, LOG_ERROR].map((classes) => ({ zones: ["."], format: "", classes }));
-  assert.equal(new View(0, viewPlan({ log }), [], () => 0).logClasses, LOG_DENIAL | LOG_ERROR);
-  assert.equal(new View(0, viewPlan({}), [], () => 0).logClasses, 0);
+  assert.equal(new View(0, viewPlan({ log }), [], CONTEXT).logClasses, LOG_DENIAL | LOG_ERROR);
+  assert.equal(new View(0, viewPlan({}), [], CONTEXT).logClasses, 0);
 });

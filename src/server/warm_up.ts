@@ -14,6 +14,7 @@
 
 import { Cache } from "../cache/cache.ts";
 import { countersMemory, countersRow } from "../handoff/counters.ts";
+import { metricsMemory, metricsRows } from "../handoff/metrics_memory.ts";
 import { type Plan, POLICY_RANDOM } from "../handoff/plan.ts";
 import { RingWriter, ringMemory } from "../handoff/ring.ts";
 import { CACHE_BYTES_MIN } from "../limits.ts";
@@ -85,6 +86,7 @@ export class WarmUp {
         plan: warmUpPlan(sockets.localPort(this.#upstream)),
         cache: new Cache(Cache.memoryFor(CACHE_BYTES_MIN), { shared: false }),
         counters: countersRow(countersMemory(1), 0),
+        metrics: metricsRows(metricsMemory(1), 0),
         hashSeed,
         ring: new RingWriter(ringMemory(BUFFER_BYTES)),
         instance: "",
@@ -235,7 +237,10 @@ function warmUpPlan(upstreamPort: number): Plan {
         plugins: [],
         errors: false,
         log: [],
+        metrics: true,
       },
     ],
+    upstreamRows: {},
+    pluginCounters: [],
   };
 }

@@ -24,6 +24,8 @@ export class Route {
   readonly upstreams: Int16Array;
   /** Questions in flight by this route. */
   inFlightCount = 0;
+  /** The last `choose()` found every upstream down. */
+  foundNoneUp = false;
   readonly #maxConcurrent: number;
   readonly #failfast: boolean;
   readonly #policy: number;
@@ -98,10 +100,14 @@ export class Route {
       const position = (start + step) % count;
       const isUp = !this.#known[this.upstreams[position]!]!.isDown;
       const isFresh = ((triedBits >>> position) & 1) === 0;
-      if (isUp && isFresh) return position;
+      if (isUp && isFresh) {
+        this.foundNoneUp = false;
+        return position;
+      }
       if (isFresh && untried === NO_UPSTREAM) untried = position;
       if (isUp && up === NO_UPSTREAM) up = position;
     }
+    this.foundNoneUp = up === NO_UPSTREAM;
     if (up !== NO_UPSTREAM) return up;
     if (this.#failfast) return NO_UPSTREAM;
     return untried === NO_UPSTREAM ? start : untried;

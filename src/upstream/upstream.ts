@@ -32,6 +32,8 @@ export class Upstream {
   readonly name: string;
   /** The same as bytes, for records. */
   readonly nameBytes: Uint8Array;
+  /** Where it is counted, see handoff/metrics_memory.ts. */
+  metricsRow = 0;
   /** Failures in a row. */
   failCount = 0;
   nextProbeMs = 0;

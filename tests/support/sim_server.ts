@@ -10,6 +10,7 @@ import { compilePlan } from "../../src/config/compile.ts";
 import { requireConfig } from "../../src/config/load.ts";
 import { type InterfaceAddresses, memorySource } from "../../src/config/source.ts";
 import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
+import { metricsMemory } from "../../src/handoff/metrics_memory.ts";
 import type { Plan } from "../../src/handoff/plan.ts";
 import { RingReader, ringMemory } from "../../src/handoff/ring.ts";
 import { CHANNELS_MAX } from "../../src/limits.ts";
@@ -41,6 +42,7 @@ export class SimServer {
   /** Records for the plugins `log` and `errors`. */
   readonly records: RingReader;
   readonly #counters = countersMemory(1);
+  readonly metricsMemory = metricsMemory(1);
   /** Descriptors open right after the start. */
   readonly openCountAtStart: number;
 
@@ -70,6 +72,7 @@ export class SimServer {
       plan: this.plan,
       cacheMemory,
       countersMemory: this.#counters,
+      metricsMemory: this.metricsMemory,
       controlMemory: new SharedArrayBuffer(64),
       ringMemory: ring,
       originMs: 0,

@@ -1,0 +1,60 @@
+// Hot path.
+/** Counts what is asked of upstreams and how they answer, see handoff/metrics_memory.ts. */
+
+import {
+  RCODE_OTHER,
+  TIME_BUCKET_USUAL,
+  TIME_DOUBLES,
+  UPSTREAM_CHECKS_FAILED,
+  UPSTREAM_DOUBLES,
+  UPSTREAM_OPENED,
+  UPSTREAM_PROTOCOLS,
+  UPSTREAM_QUERIES,
+  UPSTREAM_REUSED,
+  UPSTREAM_TIMES,
+} from "../handoff/metrics_memory.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { countTime } from "./count_answer.ts";
+import type { Plane } from "./plane.ts";
+
+const PROTOCOLS_KNOWN = UPSTREAM_PROTOCOLS.length;
+const MS_PER_FIRST_BUCKET = 0.25;
+
+/**
+ * Counts a query of a client on its way to `upstream`.
+ *
+ * @param kind CHANNEL_UDP …
+ * @param queriesBefore that left by the same socket.
+ */
+export function countAsked(
+  plane: Plane,
+  upstream: Upstream,
+  kind: number,
+  queriesBefore: number,
+): void {
+  const rows = plane.metrics.upstreams;
+  const row = upstream.metricsRow * UPSTREAM_DOUBLES;
+  rows[row + UPSTREAM_QUERIES]! += 1;
+  if (kind >= PROTOCOLS_KNOWN) return;
+  rows[row + (queriesBefore === 0 ? UPSTREAM_OPENED : UPSTREAM_REUSED) + kind]! += 1;
+}
+
+/** Counts a reply to such a query, `roundTripMs` after it. */
+export function countReplied(
+  plane: Plane,
+  upstream: Upstream,
+  rcode: number,
+  roundTripMs: number,
+): void {
+  const rows = plane.metrics.upstreams;
+  const known = rcode < RCODE_OTHER ? rcode : RCODE_OTHER;
+  const at = upstream.metricsRow * UPSTREAM_DOUBLES + UPSTREAM_TIMES + known * TIME_DOUBLES;
+  countTime(rows, at, roundTripMs);
+  if (roundTripMs <= MS_PER_FIRST_BUCKET) rows[at + TIME_BUCKET_USUAL]! += 1;
+}
+
+/** Counts a health probe that was not answered. */
+export function countCheckFailed(plane: Plane, upstream: Upstream): void {
+  const row = upstream.metricsRow * UPSTREAM_DOUBLES;
+  plane.metrics.upstreams[row + UPSTREAM_CHECKS_FAILED]! += 1;
+}
