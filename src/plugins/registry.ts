@@ -5,12 +5,20 @@ import { bindSetup } from "./bind/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
+import { healthSetup } from "./health/setup.ts";
 import { logSetup } from "./log/setup.ts";
+import { pprofSetup } from "./pprof/setup.ts";
+import { prometheusSetup } from "./prometheus/setup.ts";
+import { readySetup } from "./ready/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
   any: anySetup,
   bind: bindSetup,
+  ready: readySetup,
+  health: healthSetup,
+  pprof: pprofSetup,
+  prometheus: prometheusSetup,
   errors: errorsSetup,
   log: logSetup,
   cache: cacheSetup,
