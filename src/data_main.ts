@@ -1,6 +1,7 @@
 /** Entry of a data-plane worker. It serves until it is told to stop; its event loop never runs. */
 
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import type { Plan } from "./handoff/plan.ts";
 import type { WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
 import { serve, WORKER_SLAB_BYTES } from "./server/serve.ts";
 import { finishCompiling } from "./sys/finish_compiling.ts";
@@ -15,6 +16,10 @@ try {
   serve(start, kernel, {
     onReady: (ports) => say({ kind: "ready", ports, threadId: kernel.gettid() }),
     onRecords: () => say({ kind: "records" }),
+    // Another one may be on its way: it is announced before it is sent.
+    takePlan: () => (receiveMessageOnPort(start.plans)?.message as Plan | undefined) ?? null,
+    onAdopted: (generation, ports) => say({ kind: "adopted", generation, ports }),
+    onRefused: (generation, message) => say({ kind: "refused", generation, message }),
   });
   say({ kind: "stopped" });
 } catch (error) {

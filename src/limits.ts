@@ -39,6 +39,15 @@ export const QUESTION_DEADLINE_MS = 4200;
 /** A health probe that was not answered by then has failed, as in CoreDNS. */
 export const PROBE_TIMEOUT_MS = 1000;
 
+/** Addresses and ports that are listened on, those that are leaving included. */
+export const LISTENERS_MAX = 128;
+/** A listener that the configuration has no more is closed so long after. */
+export const LISTENER_LEAVE_MS = 5000;
+/**
+ * A server block that the configuration has no more is kept so long for what is in flight: no
+ * question waits so long.
+ */
+export const VIEW_LEAVE_MS = 10_000;
 /** Distinct upstream addresses of a whole configuration. */
 export const UPSTREAMS_MAX = 64;
 /**
@@ -88,6 +97,8 @@ export const TCP_OUTPUT_BLOCKS = 64;
 export const SLEEP_MS_MAX = 100;
 /** A new worker makes its code hot for so long between two turns of its loop. */
 export const WARM_UP_STEP_MS = 1;
+/** A worker takes another plan over within milliseconds; one that has not by then hangs. */
+export const ADOPT_MS_MAX = 5000;
 /** A worker that has not ended so long after it was told to by force never will. */
 export const TERMINATE_MS_MAX = 500;
 /** Descriptors of a worker that are noted, so that they can be closed after it. */
@@ -113,6 +124,8 @@ export const HUGE_PAGES_BYTES_MIN = 128 * 1024 * 1024;
 const RELATIONS: readonly (readonly [boolean, string])[] = [
   [UDP_ANSWER_BYTES_MAX <= UDP_QUERY_BYTES_MAX, "an answer fits where a query was"],
   [WAITERS_MAX >= PENDING_MAX, "every pending question has a client"],
+  [VIEW_LEAVE_MS > QUESTION_DEADLINE_MS, "a view outlives its questions"],
+  [LISTENER_LEAVE_MS > QUESTION_DEADLINE_MS, "a listener outlives its questions"],
   [ATTEMPT_TIMEOUT_MS_MIN < QUESTION_DEADLINE_MS, "there is time for a second attempt"],
   [SLEEP_MS_MAX <= 100, "a worker in a system call can be stopped"],
   [UPSTREAMS_MAX * UDP_CHANNELS_PER_UPSTREAM * 2 <= CHANNELS_MAX, "sockets can retire in peace"],

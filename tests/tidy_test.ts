@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readPluginPages, withPluginTable } from "../hack/plugin_table.ts";
 import { VERSION } from "../src/version.ts";
 import { hotPath } from "./tidy/hot_rules.ts";
 import { circles, layers, packages, planes, runtimeNames } from "./tidy/layer_rules.ts";
@@ -188,6 +189,11 @@ test("pluginReadme() finds a manual page in every plugin's folder", () => {
     return FILES.includes(path) ? pluginReadme(path, read(path)) : [`${path}: missing`];
   });
   assertNone(problems);
+});
+
+test("withPluginTable() finds the table of plugins in README.md up to date", () => {
+  const table = withPluginTable(read("README.md"), readPluginPages(ROOT));
+  assert.equal(read("README.md"), table, "README.md is stale: run node hack/plugin_table.ts");
 });
 
 test("VERSION is the version of package.json", () => {

@@ -1,20 +1,26 @@
 /** The data plane as the control plane sees it: started, listened to, mended, stopped. */
 
-import type { Worker } from "node:worker_threads";
-import { controlMemory, requestStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
+import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
+import {
+  announcePlan,
+  controlMemory,
+  requestStage,
+  STAGE_LEAVE,
+  STAGE_STOP,
+} from "../handoff/control.ts";
 import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
 import { metricsMemory } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { ringMemory } from "../handoff/ring.ts";
 import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
-import { DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
+import { ADOPT_MS_MAX, DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
 import { LogDrain } from "../log/log_drain.ts";
 import { startWorker } from "../sys/workers.ts";
 import type { WorkerBell } from "./worker_bell.ts";
 
 export interface DataPlaneOptions {
   readonly plan: Plan;
-  /** Makes the memory of the cache, with the capacities of the plan in it. */
+  /** Makes the memory of the cache. */
   readonly createCache: () => SharedArrayBuffer;
   readonly workerCount: number;
   readonly hashSeed: number;
@@ -36,12 +42,22 @@ export interface RunningWorker {
   readonly ports: readonly number[];
 }
 
+/** What has become of a plan that workers were told of. */
+export type Adoption =
+  | { readonly isAdopted: true; readonly ports: readonly number[] }
+  /** All workers go on with the plan before; a sentence without its full stop. */
+  | { readonly isAdopted: false; readonly problem: string };
+
 interface Slot {
   readonly ring: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   worker: Worker | null;
   running: RunningWorker | null;
   bell: WorkerBell | null;
+  /** By which plans go to the worker. */
+  plans: MessagePort | null;
+  /** Takes what the worker says of the plan that was sent last. */
+  onPlan: ((result: Adoption) => void) | null;
 }
 
 export class DataPlane {
@@ -56,12 +72,15 @@ export class DataPlane {
   readonly #slots: Slot[] = [];
   readonly #drain: LogDrain;
   #cacheMemory: SharedArrayBuffer;
-  /** The plan with the ports that were found for port 0. */
+  /** The plan as it was given. */
+  #asked: Plan;
+  /** The same with the ports that were found for port 0. */
   #plan: Plan;
   #isStopping = false;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
+    this.#asked = options.plan;
     this.#plan = options.plan;
     this.#cacheMemory = options.createCache();
     this.countersMemory = countersMemory(options.workerCount);
@@ -73,6 +92,8 @@ export class DataPlane {
         worker: null,
         running: null,
         bell: null,
+        plans: null,
+        onPlan: null,
       });
     }
     const rings = this.#slots.map((slot) => slot.ring);
@@ -82,6 +103,12 @@ export class DataPlane {
   /** The workers that serve at this moment. */
   get workers(): readonly RunningWorker[] {
     return this.#slots.flatMap(({ running }) => (running === null ? [] : [running]));
+  }
+
+  /** Where each worker can be asked for itself; empty when the plan has no private listener. */
+  get privatePorts(): readonly number[] {
+    const index = this.#plan.listeners.findIndex(({ isPrivate }) => isPrivate);
+    return index < 0 ? [] : this.workers.map(({ ports }) => ports[index]!);
   }
 
   /** When worker `number` last passed its loop, in `performance.now()` of this thread. */
@@ -101,12 +128,36 @@ export class DataPlane {
         await this.stop();
         return null;
       }
-      const listeners = this.#plan.listeners.map((one, index) =>
-        one.isPrivate ? one : { ...one, port: running.ports[index]! },
-      );
-      this.#plan = { ...this.#plan, listeners };
+      this.#plan = withPorts(this.#plan, running.ports);
     }
     return this.#plan.listeners.map((one) => one.port);
+  }
+
+  /**
+   * Makes all workers serve by `plan`, while they serve. One after the other, and if one of them
+   * cannot, those before it go back: they serve by the same plan always.
+   *
+   * A port 0 stands for the port that was found for it.
+   */
+  async adopt(plan: Plan): Promise<Adoption> {
+    const before = this.#plan;
+    let next = withKnownPorts(plan, this.#asked, before);
+    const done: Slot[] = [];
+    for (const [index, slot] of this.#slots.entries()) {
+      if (slot.running === null) continue;
+      const result = await this.#send(slot, index + 1, next);
+      if (!result.isAdopted) {
+        for (const other of done) await this.#send(other, this.#slots.indexOf(other) + 1, before);
+        return result;
+      }
+      slot.running = { ...slot.running, ports: result.ports };
+      next = withPorts(next, result.ports);
+      done.push(slot);
+    }
+    this.#plan = next;
+    this.#asked = plan;
+    this.#drain.usePlan(next);
+    return { isAdopted: true, ports: next.listeners.map(({ port }) => port) };
   }
 
   /**
@@ -176,10 +227,30 @@ export class DataPlane {
     slot.bell = index < 0 ? null : (this.#options.openBell?.(ports[index]!) ?? null);
   }
 
+  #send(slot: Slot, number: number, plan: Plan): Promise<Adoption> {
+    return new Promise((resolve) => {
+      const problem = "A worker did not take the configuration over in time";
+      const timer = setTimeout(() => resolve({ isAdopted: false, problem }), ADOPT_MS_MAX);
+      slot.onPlan = (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      };
+      slot.plans?.postMessage(plan);
+      announcePlan(this.#control, number, plan.generation);
+      slot.bell?.ring();
+    });
+  }
+
   #startOne(number: number): Promise<RunningWorker | null> {
     const { workerCount, hashSeed, instance } = this.#options;
     const slot = this.#slots[number - 1]!;
+    const plans = new MessageChannel();
+    slot.plans?.close();
+    slot.plans = plans.port1;
+    // It keeps no process alive.
+    slot.plans.unref();
     const start: WorkerStart = {
+      plans: plans.port2,
       worker: number,
       workerCount,
       plan: this.#plan,
@@ -194,7 +265,7 @@ export class DataPlane {
       instance,
     };
     return new Promise((resolve) => {
-      const worker = startWorker(start);
+      const worker = startWorker(start, [plans.port2]);
       slot.worker = worker;
       worker.on("message", (message: WorkerMessage) => {
         if (message.kind === "ready") {
@@ -203,6 +274,10 @@ export class DataPlane {
           resolve(slot.running);
         }
         if (message.kind === "records") this.#drain.call();
+        if (message.kind === "adopted") slot.onPlan?.({ isAdopted: true, ports: message.ports });
+        if (message.kind === "refused") {
+          slot.onPlan?.({ isAdopted: false, problem: message.message });
+        }
         if (message.kind === "failed") this.#noteFailure(message.message);
       });
       worker.on("error", (error: Error) => this.#noteFailure(error.message));
@@ -219,6 +294,26 @@ export class DataPlane {
     this.failure ??= message;
     this.onFailure?.();
   }
+}
+
+/** `plan` with the ports that a worker has found; private listeners have theirs per worker. */
+function withPorts(plan: Plan, ports: readonly number[]): Plan {
+  const listeners = plan.listeners.map((one, index) =>
+    one.isPrivate ? one : { ...one, port: ports[index]! },
+  );
+  return { ...plan, listeners };
+}
+
+/** `plan` with the port that was found for a listener of `asked`, in place of port 0. */
+function withKnownPorts(plan: Plan, asked: Plan, found: Plan): Plan {
+  const listeners = plan.listeners.map((one) => {
+    if (one.port !== 0 || one.isPrivate) return one;
+    const index = asked.listeners.findIndex(
+      ({ address, port, isPrivate }) => port === 0 && !isPrivate && address === one.address,
+    );
+    return index < 0 ? one : { ...one, port: found.listeners[index]!.port };
+  });
+  return { ...plan, listeners };
 }
 
 /** A thread that runs JavaScript ends within milliseconds; one in a system call never does. */

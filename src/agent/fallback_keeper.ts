@@ -17,7 +17,8 @@ const RESOLVE = { timeout: 1000, tries: 2 };
 
 export interface FallbackKeeperOptions {
   readonly settings: InterceptSettings;
-  readonly cluster: ClusterUpstreams;
+  /** Of the plan in effect. */
+  readonly cluster: () => ClusterUpstreams;
   /** Where our workers can be asked on loopback. */
   readonly privatePorts: () => readonly number[];
 }
@@ -55,7 +56,7 @@ export class FallbackKeeper {
     const { settings, cluster } = this.#options;
     const found = await findFallback({
       settings,
-      clusterUpstreams: cluster.upstreams,
+      clusterUpstreams: cluster().upstreams,
       commands: systemCommands,
       readFile,
       resolve: (name) => this.#resolve(name),

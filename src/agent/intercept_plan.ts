@@ -7,23 +7,14 @@ import { formatEndpoint } from "../std/ip_address.ts";
 const LOOPBACK = "127.0.0.1";
 const WILDCARDS: Readonly<Record<"4" | "6", string>> = { 4: "0.0.0.0", 6: "::" };
 
-export interface InterceptedPlan {
-  readonly plan: Plan;
-  /** Index of the listener that every worker has for itself, on loopback. */
-  readonly privateListener: number;
-}
-
 /**
  * Makes the listeners of the addresses transparent, so that they can be bound before the machine
- * has the addresses, and adds the private one, where all zones of those listeners are answered.
+ * has the addresses, and adds the private one that every worker has for itself on loopback, where
+ * all zones of those listeners are answered.
  *
  * @throws {Error} when nothing listens on one of them: it would be taken over by nobody.
  */
-export function interceptPlan(
-  plan: Plan,
-  addresses: readonly string[],
-  port: number,
-): InterceptedPlan {
+export function interceptPlan(plan: Plan, addresses: readonly string[], port: number): Plan {
   const isTaken = (listener: ListenerPlan) =>
     listener.port === port &&
     addresses.some((address) => [address, wildcardOf(address)].includes(listener.address));
@@ -46,7 +37,7 @@ export function interceptPlan(
     zones: [...zones.values()],
     droppedScope: taken[0]?.droppedScope ?? SCOPE_OVERFLOW,
   });
-  return { plan: { ...plan, listeners }, privateListener: listeners.length - 1 };
+  return { ...plan, listeners };
 }
 
 function requireListener(plan: Plan, address: string, port: number): void {

@@ -23,7 +23,7 @@ const TWO_BLOCKS = `cluster.local {
 test("interceptPlan() makes listeners of the addresses transparent and adds a private one", () => {
   const plan = planOf(TWO_BLOCKS);
   const taken = interceptPlan(plan, ["192.0.2.10"], 53);
-  const shown = taken.plan.listeners.map(({ address, isTransparent, isPrivate }) => [
+  const shown = taken.listeners.map(({ address, isTransparent, isPrivate }) => [
     ...[address, isTransparent, isPrivate],
   ]);
   assert.deepEqual(shown, [
@@ -32,8 +32,7 @@ test("interceptPlan() makes listeners of the addresses transparent and adds a pr
     ["127.0.0.1", false, false],
     ["127.0.0.1", false, true],
   ]);
-  assert.equal(taken.privateListener, 3);
-  const zones = taken.plan.listeners[3]!.zones;
+  const zones = taken.listeners[3]!.zones;
   assert.deepEqual(zones, plan.listeners[0]!.zones);
   assert.equal(plan.listeners.length, 3, "the plan that was given is as it was");
 });
@@ -41,7 +40,7 @@ test("interceptPlan() makes listeners of the addresses transparent and adds a pr
 test("interceptPlan() takes the wildcard listener for any address of its family", () => {
   const plan = planOf(". {\n  forward . 203.0.113.2\n}\n");
   const taken = interceptPlan(plan, ["192.0.2.10", "2001:db8::10"], 53);
-  const shown = taken.plan.listeners.map(({ address, isTransparent }) => [address, isTransparent]);
+  const shown = taken.listeners.map(({ address, isTransparent }) => [address, isTransparent]);
   assert.deepEqual(shown, [
     ["0.0.0.0", true],
     ["::", true],

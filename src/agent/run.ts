@@ -5,9 +5,6 @@ import { rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Cache } from "../cache/cache.ts";
-import { compilePlan } from "../config/compile.ts";
-import { requireConfig } from "../config/load.ts";
-import { formatProblem } from "../config/problem.ts";
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
@@ -16,11 +13,14 @@ import { openKernel } from "../sys/open_kernel.ts";
 import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
+import { LiveConfig } from "./live_config.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
 
 const EXIT_STOPPED = 0;
 const EXIT_FAILED = 1;
+/** As CoreDNS does, and as daemons do. */
+const RELOAD_SIGNALS = ["SIGUSR1", "SIGHUP"] as const;
 const INSTANCE_BYTES = 8;
 /** For closing what a worker left open, nothing else. */
 const MAIN_SLAB_BYTES = 4096;
@@ -33,18 +33,18 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  const logger = loggerOf("agent");
-  const { confFile, dnsPort, nodeCache } = options;
-  const ownAddresses = nodeCache.localIps;
-  const { config, warnings } = requireConfig({ confFile, dnsPort, ownAddresses });
-  for (const warning of warnings) logger.warn("{text}", { text: formatProblem(warning) });
+  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that comes
+  // before there is a server to change asks for nothing that will not be read anyhow.
+  let live: LiveConfig | null = null;
+  const forget = onReloadSignal(() => void live?.reload("signal"));
+  live = await LiveConfig.read(options);
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
-  const compiled = compilePlan(config, 1);
+  const compiled = live.compile(live.config);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
-  const plan = takeOver?.plan ?? compiled;
+  const plan = takeOver?.intercept(compiled) ?? compiled;
   const dataPlane = new DataPlane({
     plan,
-    createCache: () => cacheMemory(options, plan),
+    createCache: () => Cache.memoryFor(options.memoryBytes),
     workerCount: workerCount(options),
     hashSeed: randomBytes(4).readInt32LE(0),
     instance,
@@ -65,16 +65,38 @@ export const runAgent: RunAgent = async (options) => {
   else void interception.ready.then(() => writePidFile(options));
   if (!options.quiet) announce(compiled, ports);
   const supervision = new Supervision(dataPlane, interception);
+  // Before the addresses are taken: what keeps them from it may be the configuration.
+  live.follow({ take: (next) => takePlan(next, dataPlane, takeOver) });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();
-  const code = await untilEnd(dataPlane, stopped, () => {
+  const code = await untilEnd(dataPlane, stopped, async () => {
+    forget();
     supervision.stop();
-    return end(dataPlane, interception);
+    await live.stop();
+    await end(dataPlane, interception);
   });
   await takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };
+
+/** Makes workers serve by another plan. @returns null, or why they do not. */
+async function takePlan(
+  plan: Plan,
+  dataPlane: DataPlane,
+  takeOver: TakeOver | null,
+): Promise<string | null> {
+  let intercepted: Plan;
+  try {
+    intercepted = takeOver?.intercept(plan) ?? plan;
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const adoption = await dataPlane.adopt(intercepted);
+  if (!adoption.isAdopted) return adoption.problem;
+  takeOver?.usePlan(plan);
+  return null;
+}
 
 /** Loaded only where there is something to take over: it brings HTTP and much else along. */
 async function loadTakeOver(given: TakeOverOptions): Promise<TakeOver | null> {
@@ -97,24 +119,6 @@ function writePidFile({ pidFile }: RunOptions): void {
 
 function workerCount(options: RunOptions): number {
   return options.workers === "auto" ? availableParallelism() : options.workers;
-}
-
-/**
- * Memory for the cache, with `success` and `denial` capacities of the server blocks; a view's
- * number is its place in the plan.
- */
-function cacheMemory({ memoryBytes }: RunOptions, plan: Plan): SharedArrayBuffer {
-  const memory = Cache.memoryFor(memoryBytes);
-  const cache = new Cache(memory, { shared: false });
-  cache.setViews(
-    plan.views.map((view, index) => ({
-      view: index,
-      successCapacity: view.cache?.success.capacity ?? 0,
-      denialCapacity: view.cache?.denial.capacity ?? 0,
-    })),
-    0,
-  );
-  return memory;
 }
 
 /** One line per zone and address, as CoreDNS does, and one about ourselves. */
@@ -140,6 +144,14 @@ function stopSignal(): Promise<string> {
     process.once("SIGINT", () => resolve("SIGINT"));
     process.once("SIGTERM", () => resolve("SIGTERM"));
   });
+}
+
+/** Calls `look` for every signal that asks for a reload. @returns what ends that. */
+function onReloadSignal(look: () => void): () => void {
+  for (const signal of RELOAD_SIGNALS) process.on(signal, look);
+  return () => {
+    for (const signal of RELOAD_SIGNALS) process.off(signal, look);
+  };
 }
 
 /** Waits for a signal, or for the data plane to fail, and ends all. @returns the exit code. */

@@ -39,8 +39,14 @@ export interface TakeOverOptions {
 
 /** Interception, as far as it can be put together without a data plane. */
 export interface TakeOver {
-  /** The plan with what interception needs in it. */
-  readonly plan: Plan;
+  /**
+   * A compiled plan with what interception needs in it.
+   *
+   * @throws {Error} when nothing would listen on an address.
+   */
+  intercept(plan: Plan): Plan;
+  /** The plan before interception that is in effect from now on. */
+  usePlan(plan: Plan): void;
   /** See `DataPlaneOptions`. */
   openBell(port: number): WorkerBell;
   connect(dataPlane: DataPlane): Interception;
@@ -58,25 +64,29 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
   if (conflict !== undefined) throw new Error(conflict.message);
   const registry = new Registry();
   const metrics = interceptionMetrics(registry, SETUP_ERROR_TYPES);
-  const intercepted = interceptPlan(plan, settings.addresses, settings.port);
+  const intercept = (one: Plan) => interceptPlan(one, settings.addresses, settings.port);
+  // For the mistake to be seen at once.
+  intercept(plan);
+  let cluster = clusterUpstreams(plan);
   const kernel = openControlKernel();
   const sockets = new Sockets(kernel);
   const byte = kernel.pointer(kernel.slab.carve(1));
   let watch: ChangeWatch | null = null;
   let server: MetricsServer | null = null;
   return {
-    plan: intercepted.plan,
+    intercept,
+    usePlan: (next) => {
+      cluster = clusterUpstreams(next);
+    },
     close: async () => {
       watch?.close();
       await server?.close();
     },
     openBell: (port) => new WorkerBell(kernel, sockets, { port, byte }),
     connect(dataPlane) {
-      const privatePorts = () =>
-        dataPlane.workers.map(({ ports }) => ports[intercepted.privateListener]!);
-      const cluster = clusterUpstreams(plan);
+      const privatePorts = () => dataPlane.privatePorts;
       const events = interceptionEvents(metrics);
-      const fallbacks = new FallbackKeeper({ settings, cluster, privatePorts });
+      const fallbacks = new FallbackKeeper({ settings, cluster: () => cluster, privatePorts });
       const rules = new RuleKeeper(settings, fallbacks);
       const changes = new ChangeWatch(kernel, () => rules.legacyTables);
       watch = changes;

@@ -1,37 +1,46 @@
 /** `nodens check [FILE]`: everything that is wrong with a Corefile, without starting anything. */
 
 import { compilePlan } from "../config/compile.ts";
-import { DEFAULT_COREFILE, loadConfig } from "../config/load.ts";
-import { formatProblem, type Problem } from "../config/problem.ts";
-import { type ConfigSource, systemSource } from "../config/source.ts";
+import { createInputs, inputsOptions } from "../config/inputs.ts";
+import type { InputsOptions } from "../config/inputs_reading.ts";
+import { locateProblem, type Problem } from "../config/problem.ts";
+import type { RunOptions } from "../config/run_options.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Terminal } from "./terminal.ts";
 import { EXIT_STOPPED, EXIT_USAGE } from "./usage_error.ts";
 
 export interface CheckOptions {
-  /** `null` is `./Corefile`. */
-  readonly file: string | null;
-  readonly dnsPort: number;
+  /** What the server would read. */
+  readonly inputs: InputsOptions;
   readonly json: boolean;
-  /** @default {systemSource} */
-  readonly source?: ConfigSource;
+}
+
+/**
+ * What is read with the flags of the server; nothing is written.
+ *
+ * @param file a Corefile to check in place of the one, or the template, that flags name.
+ */
+export function checkedInputs(options: RunOptions, file: string | null): InputsOptions {
+  const inputs = { ...inputsOptions(options), isWritten: false };
+  return file === null ? inputs : { ...inputs, confFile: file, defaultTemplate: null };
 }
 
 /** Prints all problems; returns 0 without errors and 2 with any. */
-export function checkCommand(options: CheckOptions, terminal: Terminal): number {
-  const { file, dnsPort, json, source = systemSource } = options;
-  const { config, problems } = loadConfig({ confFile: file, dnsPort, source });
-  const name = file ?? DEFAULT_COREFILE;
+export async function checkCommand(options: CheckOptions, terminal: Terminal): Promise<number> {
+  const { inputs, json } = options;
+  const { file, config, problems } = await createInputs(inputs).read();
+  const isGood = problems.every(({ severity }) => severity !== "error");
   if (json) {
-    const result = { file: name, ok: config !== null, problems };
-    terminal.out(JSON.stringify(result, null, 2));
+    terminal.out(JSON.stringify({ file, ok: isGood, problems }, null, 2));
   } else {
     printProblems(problems, terminal);
+    const verdict = isGood ? "good" : "can be used, but not all of its values";
     const plan = config === null ? null : compilePlan(config, 1);
-    terminal.out(`${name}: ${plan === null ? "cannot be used" : `good: ${describe(plan)}`}`);
+    const result = plan === null ? "cannot be used" : `${verdict}: ${describe(plan)}`;
+    terminal.out(`${file}: ${result}`);
   }
-  return config === null ? EXIT_USAGE : EXIT_STOPPED;
+  return isGood ? EXIT_STOPPED : EXIT_USAGE;
 }
 
 /** Errors first, then warnings, each group under its number. */
@@ -40,7 +49,7 @@ export function printProblems(problems: readonly Problem[], terminal: Pick<Termi
     const group = problems.filter((problem) => problem.severity === severity);
     if (group.length === 0) continue;
     terminal.out(`${group.length} ${severity}${group.length === 1 ? "" : "s"}:`);
-    for (const problem of group) terminal.out(formatProblem(problem));
+    for (const problem of group) terminal.out(locateProblem(problem));
     terminal.out("");
   }
 }

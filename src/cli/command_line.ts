@@ -9,6 +9,8 @@ import { EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, UsageError } from "./usage_error
 const COMMANDS = [
   "run",
   "check",
+  "config",
+  "fmt",
   "query",
   "rules",
   "status",
@@ -57,7 +59,7 @@ async function start(args: readonly string[], terminal: Terminal): Promise<numbe
     throw new UsageError(`Unexpected "${operand}": a Corefile is named with -conf FILE`);
   }
   const { runCommand } = await import("./run_command.ts");
-  return await runCommand(readRunOptions(parsed), terminal);
+  return await runCommand(readRunOptions(parsed));
 }
 
 function unknownCommand(name: string): UsageError {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PLUGIN_NAMES } from "../plugins/registry.ts";
 import { runCommandLine } from "./command_line.ts";
 
 async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
@@ -33,6 +34,8 @@ Start:
 
 Commands:
   check [FILE]                 report everything that is wrong with a Corefile
+  config [FILE]                print what a Corefile means, with every default
+  fmt [FILE...]                format a Corefile, to standard output
   query NAME [TYPE] [@SERVER]  ask a DNS server, that of this machine when none is named
   rules                        print the iptables rules that an address needs, with reasons
   status                       report which addresses are taken over, by what, and what is amiss
@@ -60,17 +63,18 @@ Take over addresses (as node-cache does):
   -skipteardown                    leave rules at exit
   -metrics-listen-address ADDRESS  metrics of the set-up; 0 for none (default 0.0.0.0:9353)
 
-Drop-in for node-cache (checked, without effect in this version):
-  -prometheus-listen-address ADDRESS  metrics of the DNS server (default :9253)
+Corefile from a template (as node-cache does):
   -basecorefile FILE                  template of the Corefile (default /etc/coredns/Corefile.base)
   -corefile FILE                      where the Corefile is written (default /etc/Corefile)
-  -kubednscm DIRECTORY                ConfigMap of kube-dns
+  -kubednscm DIRECTORY                ConfigMap of kube-dns (default /etc/kube-dns)
   -upstreamsvc SERVICE                Service of the cluster's DNS (default kube-dns)
-  -reloadwithsignal                   reload by signal after the Corefile was written
+  -prometheus-listen-address ADDRESS  metrics of the DNS server; 0 for none (default :9253)
+  -reloadwithsignal                   apply changes at once, whatever reload's interval is
 
 Examples:
   nodens -conf /etc/coredns/Corefile -memory 128MiB
   nodens check /etc/coredns/Corefile
+  nodens fmt -write /etc/coredns/Corefile
   nodens query example.org @169.254.20.10
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
   nodens rules -localip 169.254.20.10,10.96.0.10
@@ -148,7 +152,10 @@ test("runCommandLine() prints version and plugins", async () => {
   }
   for (const args of [["version", "-plugins"], ["-plugins"]]) {
     const { out } = await run(...args);
-    assert.deepEqual(out.split("\n").slice(1), ["bind", "errors", "log", "cache", "forward"]);
+    const names = out.split("\n").slice(1);
+    // In order of execution; which there are is no matter of the command line.
+    assert.deepEqual(names, PLUGIN_NAMES);
+    assert.ok(names.indexOf("cache") < names.indexOf("forward"));
   }
 });
 

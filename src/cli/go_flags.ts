@@ -20,8 +20,8 @@ export interface Flag {
   readonly group: string;
   /** Default as help shows it; nothing is shown without. */
   readonly shownDefault?: string;
-  /** Accepted and checked, but without effect in this version. */
-  readonly ignored?: boolean;
+  /** Accepted, but not in help. */
+  readonly isHidden?: boolean;
   /** Reads a value; the expected form as a text when it does not fit. Booleans need none. */
   readonly read?: (text: string) => unknown;
 }
@@ -33,7 +33,10 @@ export class Expected extends Error {}
 export interface ParsedFlags {
   readonly values: ReadonlyMap<string, unknown>;
   readonly operands: readonly string[];
-  /** The same as `--name=value` words, `--` and the operands, for GNU-style parsers. */
+  /**
+   * The same as `--name=value` words, `--` and the operands, for GNU-style parsers. These know no
+   * boolean flag that is false: it is left out.
+   */
   readonly uniform: readonly string[];
 }
 
@@ -70,9 +73,8 @@ export function parseFlags(args: readonly string[], flags: readonly Flag[]): Par
       throw new UsageError(`Missing value after "${arg}": expected ${syntax}`);
     }
     values.set(flag.name, readValue(flag, match[1], text));
-    uniform.push(
-      flag.value === null && text === "true" ? `--${flag.name}` : `--${flag.name}=${text}`,
-    );
+    if (flag.value !== null) uniform.push(`--${flag.name}=${text}`);
+    else if (values.get(flag.name) === true) uniform.push(`--${flag.name}`);
   }
   return { values, operands, uniform: [...uniform, "--", ...operands] };
 }

@@ -8,12 +8,14 @@
 import { Command, CommanderError, type Help, Option } from "commander";
 import { CHECK_FLAGS } from "./check_flags.ts";
 import { CLEANUP_FLAGS, readCleanupOptions } from "./cleanup_flags.ts";
+import { CONFIG_FLAGS, readConfigOptions } from "./config_flags.ts";
 import { describeVersion } from "./describe_version.ts";
 import { DOCTOR_FLAGS } from "./doctor_flags.ts";
+import { FMT_FLAGS, readFmtOptions } from "./fmt_flags.ts";
 import { type Flag, parseFlags, spell } from "./go_flags.ts";
 import { acceptDigFlags, QUERY_FLAGS } from "./query_flags.ts";
 import { RULES_FLAGS, readRulesOptions } from "./rules_flags.ts";
-import { RUN_FLAGS } from "./run_flags.ts";
+import { RUN_FLAGS, readRunOptions } from "./run_flags.ts";
 import { readStatusOptions, STATUS_FLAGS } from "./status_flags.ts";
 import type { Terminal } from "./terminal.ts";
 import { EXIT_STOPPED, UsageError } from "./usage_error.ts";
@@ -24,6 +26,7 @@ const COMMANDS = "Commands:";
 const EXAMPLES = `Examples:
   nodens -conf /etc/coredns/Corefile -memory 128MiB
   nodens check /etc/coredns/Corefile
+  nodens fmt -write /etc/coredns/Corefile
   nodens query example.org @169.254.20.10
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
   nodens rules -localip 169.254.20.10,10.96.0.10
@@ -34,6 +37,8 @@ Exit codes: 0 stopped or good, 1 failed or no answer, 2 usage or configuration`;
 const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   run: RUN_FLAGS,
   check: CHECK_FLAGS,
+  config: CONFIG_FLAGS,
+  fmt: FMT_FLAGS,
   query: QUERY_FLAGS,
   rules: RULES_FLAGS,
   status: STATUS_FLAGS,
@@ -91,6 +96,8 @@ function makeProgram(terminal: Terminal, finish: Finish): Command {
     .addHelpText("after", `\n${EXAMPLES}`);
   addFlags(program, RUN_FLAGS);
   addCheck(program, terminal, finish);
+  addConfig(program, terminal, finish);
+  addFmt(program, terminal, finish);
   addQuery(program, terminal, finish);
   addRules(program, terminal, finish);
   addStatus(program, terminal, finish);
@@ -124,12 +131,41 @@ function addCheck(program: Command, terminal: Terminal, finish: Finish): void {
     .usage("[FILE] [flags]")
     .description("report everything that is wrong with a Corefile")
     .action(async (file: string | undefined, options: Record<string, unknown>) => {
-      const { checkCommand } = await import("./check_command.ts");
-      const dnsPort = (options["dns.port"] as number | undefined) ?? 53;
-      const json = options.json === true;
-      finish(checkCommand({ file: file ?? null, dnsPort, json }, terminal));
+      const { checkCommand, checkedInputs } = await import("./check_command.ts");
+      const given = Object.entries(byFlagName(options, CHECK_FLAGS));
+      const values = new Map(given.filter(([, value]) => value !== undefined));
+      const inputs = checkedInputs(readRunOptions({ values }), file ?? null);
+      finish(await checkCommand({ inputs, json: options.json === true }, terminal));
     });
   addFlags(check, CHECK_FLAGS);
+}
+
+function addConfig(program: Command, terminal: Terminal, finish: Finish): void {
+  const config = program
+    .command("config")
+    .argument("[FILE]")
+    .usage("[FILE] [flags]")
+    .description("print what a Corefile means, with every default")
+    .action(async (file: string | undefined, values: Record<string, unknown>) => {
+      const options = readConfigOptions(byFlagName(values, CONFIG_FLAGS), file ?? null);
+      const { configCommand } = await import("./config_command.ts");
+      finish(configCommand(options, terminal));
+    });
+  addFlags(config, CONFIG_FLAGS);
+}
+
+function addFmt(program: Command, terminal: Terminal, finish: Finish): void {
+  const fmt = program
+    .command("fmt")
+    .argument("[FILE...]")
+    .usage("[FILE...] [flags]")
+    .description("format a Corefile, to standard output")
+    .action(async (files: string[], values: Record<string, unknown>) => {
+      const options = readFmtOptions(byFlagName(values, FMT_FLAGS), files);
+      const { fmtCommand } = await import("./fmt_command.ts");
+      finish(fmtCommand(options, terminal));
+    });
+  addFlags(fmt, FMT_FLAGS);
 }
 
 function addQuery(program: Command, terminal: Terminal, finish: Finish): void {
@@ -207,6 +243,7 @@ function addFlags(command: Command, flags: readonly Flag[]): void {
     const shown = flag.shownDefault === undefined ? "" : ` (default ${flag.shownDefault})`;
     option.description = flag.description + shown;
     option.helpGroup(`${flag.group}:`);
+    if (flag.isHidden === true) option.hideHelp();
     if (flag.value === null) option.argParser(() => true);
     else if (flag.read !== undefined) option.argParser(flag.read);
     command.addOption(option);
@@ -273,7 +310,9 @@ function flagTerm(option: Option, command: Command): string {
 
 function operandsOf(command: Command): string {
   if (command.name() === "query") return "NAME [TYPE] [@SERVER]";
-  return command.registeredArguments.map((argument) => `[${argument.name()}]`).join(" ");
+  return command.registeredArguments
+    .map((argument) => `[${argument.name()}${argument.variadic ? "..." : ""}]`)
+    .join(" ");
 }
 
 function helpOf(program: Command, name: string | null): string {

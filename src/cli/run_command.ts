@@ -1,13 +1,9 @@
 /** `nodens` and `nodens run`: starts the server and waits for its end. */
 
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
-import type { Terminal } from "./terminal.ts";
 
 /** Resolves with the exit code. The server is loaded here, so that no other command pays for it. */
-export async function runCommand(options: RunOptions, terminal: Terminal): Promise<number> {
-  if (options.ignoredFlags.length > 0 && !options.quiet) {
-    terminal.error(`nodens: no effect in this version: ${options.ignoredFlags.join(", ")}`);
-  }
+export async function runCommand(options: RunOptions): Promise<number> {
   const { runAgent }: { runAgent: RunAgent } = await import("../agent/run.ts");
   return await runAgent(options);
 }

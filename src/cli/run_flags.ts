@@ -3,11 +3,11 @@
 import type { RunOptions, TakeOverOptions } from "../config/run_options.ts";
 import { CACHE_BYTES_DEFAULT } from "../limits.ts";
 import * as read from "./flag_values.ts";
-import { type Flag, type ParsedFlags, spell } from "./go_flags.ts";
+import type { Flag, ParsedFlags } from "./go_flags.ts";
 
 const START = "Start";
 const TAKE_OVER = "Take over addresses (as node-cache does)";
-const NODE_CACHE = "Drop-in for node-cache (checked, without effect in this version)";
+export const TEMPLATE = "Corefile from a template (as node-cache does)";
 const INFORMATION = "Information";
 
 /** Help shows flags in this order. */
@@ -62,7 +62,7 @@ export const RUN_FLAGS: readonly Flag[] = [
   { name: "plugins", value: null, description: "print the plugins and stop", group: INFORMATION },
   { name: "help", aliases: ["h"], value: null, description: "print this", group: INFORMATION },
   ...takeOverFlags(),
-  ...nodeCacheFlags(),
+  ...templateFlags(),
 ];
 
 function takeOverFlags(): Flag[] {
@@ -123,52 +123,50 @@ function takeOverFlags(): Flag[] {
   ];
 }
 
-function nodeCacheFlags(): Flag[] {
-  const ignored = { group: NODE_CACHE, ignored: true };
-  const flag = (name: string, value: string, shownDefault: string, description: string) => ({
-    ...{ name, value, description, shownDefault, ...ignored },
-  });
+function templateFlags(): Flag[] {
+  const group = TEMPLATE;
   return [
     {
-      ...flag("prometheus-listen-address", "ADDRESS", ":9253", "metrics of the DNS server"),
+      ...{ name: "basecorefile", value: "FILE", group },
+      description: "template of the Corefile",
+      shownDefault: "/etc/coredns/Corefile.base",
+      read: read.readText,
+    },
+    {
+      ...{ name: "corefile", value: "FILE", shownDefault: "/etc/Corefile", group },
+      description: "where the Corefile is written",
+      read: read.readText,
+    },
+    {
+      ...{ name: "kubednscm", value: "DIRECTORY", group },
+      description: "ConfigMap of kube-dns",
+      shownDefault: "/etc/kube-dns",
+      read: (text) => text,
+    },
+    {
+      ...{ name: "upstreamsvc", value: "SERVICE", shownDefault: "kube-dns", group },
+      description: "Service of the cluster's DNS",
+      read: read.readText,
+    },
+    {
+      ...{ name: "prometheus-listen-address", value: "ADDRESS", shownDefault: ":9253", group },
+      description: "metrics of the DNS server; 0 for none",
       read: read.readListenAddress,
     },
     {
-      ...flag("basecorefile", "FILE", "/etc/coredns/Corefile.base", "template of the Corefile"),
-      read: read.readText,
-    },
-    {
-      ...flag("corefile", "FILE", "/etc/Corefile", "where the Corefile is written"),
-      read: read.readText,
-    },
-    {
-      ...{
-        name: "kubednscm",
-        value: "DIRECTORY",
-        description: "ConfigMap of kube-dns",
-        ...ignored,
-      },
-      read: (text: string) => text,
-    },
-    {
-      ...flag("upstreamsvc", "SERVICE", "kube-dns", "Service of the cluster's DNS"),
-      read: read.readText,
-    },
-    {
-      ...{ name: "reloadwithsignal", value: null, ...ignored },
-      description: "reload by signal after the Corefile was written",
+      ...{ name: "reloadwithsignal", value: null, group },
+      description: "apply changes at once, whatever reload's interval is",
     },
   ];
 }
 
 /** Options of the server from flags that were parsed with `RUN_FLAGS`. */
-export function readRunOptions({ values }: ParsedFlags): RunOptions {
+export function readRunOptions({ values }: Pick<ParsedFlags, "values">): RunOptions {
   // Each flag's `read` gives the type that is asked for here.
   const get = <Value>(name: string, fallback: Value) => (values.get(name) ?? fallback) as Value;
-  const confFile = get("conf", "");
-  const ignored = RUN_FLAGS.filter((flag) => flag.ignored === true && values.has(flag.name));
+  const orNull = (name: string) => get(name, "") || null;
   return {
-    confFile: confFile === "" ? null : confFile,
+    confFile: orNull("conf"),
     dnsPort: get("dns.port", 53),
     memoryBytes: get("memory", CACHE_BYTES_DEFAULT),
     workers: get<"auto" | number>("workers", 1),
@@ -182,9 +180,9 @@ export function readRunOptions({ values }: ParsedFlags): RunOptions {
       metricsListenAddress: get("metrics-listen-address", "0.0.0.0:9353"),
       prometheusListenAddress: get("prometheus-listen-address", ":9253"),
       setupIptables: get("setupiptables", true),
-      baseCorefile: get("basecorefile", "/etc/coredns/Corefile.base"),
-      corefile: get("corefile", "/etc/Corefile"),
-      kubeDnsConfigMap: get("kubednscm", ""),
+      baseCorefile: orNull("basecorefile"),
+      corefile: orNull("corefile"),
+      kubeDnsConfigMap: orNull("kubednscm"),
       upstreamService: get("upstreamsvc", "kube-dns"),
       healthPort: get("health-port", 8080),
       skipTeardown: get("skipteardown", false),
@@ -196,6 +194,5 @@ export function readRunOptions({ values }: ParsedFlags): RunOptions {
       fallbackService: get<string | null>("fallbacksvc", null),
       keepFallback: get("keepfallback", false),
     },
-    ignoredFlags: ignored.map((flag) => spell(flag.name)),
   };
 }

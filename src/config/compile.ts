@@ -14,25 +14,38 @@ import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
+import { ViewNumbers } from "./view_numbers.ts";
 
 /** All addresses of the machine, one socket per family. */
 export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 
+export interface CompileOptions {
+  /** Of the plans before, so that blocks which stay keep their ids. @default none */
+  readonly numbers?: ViewNumbers;
+  /** Of what is counted; the same for all plans of a process. @default none */
+  readonly rows?: PlanNumbers;
+  /** On a clock that does not go back, for `numbers`. @default {0} */
+  readonly nowMs?: number;
+}
+
 /**
- * Compiles a checked configuration. Pure, but for numbers that new scopes get.
+ * Compiles a checked configuration. Pure, but for the numbers in `options`.
  *
  * @param generation number of this plan, one above the last.
- * @param numbers the same for all plans of a process.
+ * @throws {RangeError} when there are too many server blocks.
  */
 export function compilePlan(
   config: Config,
   generation: number,
-  numbers: PlanNumbers = new PlanNumbers(),
+  options: CompileOptions = {},
 ): Plan {
-  const { scopes } = numbers;
+  const { numbers = new ViewNumbers(), rows = new PlanNumbers(), nowMs = 0 } = options;
+  const { scopes } = rows;
+  const views = config.servers.map((server) => compileView(server).plan);
+  const ids = numbers.assign(views.map(keyOf), nowMs);
   scopes.beginPlan();
   const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
-  config.servers.forEach((server, view) => {
+  config.servers.forEach((server, index) => {
     const addresses = listenAddresses(server);
     for (const address of addresses) {
       for (const { zone, port } of server.serves) {
@@ -49,21 +62,20 @@ export function compilePlan(
           droppedScope: scopeOf(ZONE_DROPPED),
         };
         listeners.set(key, listener);
-        listener.zones.push({ zone, view, scope: scopeOf(zone) });
+        listener.zones.push({ zone, view: ids[index]!, scope: scopeOf(zone) });
       }
     }
   });
-  const views = config.servers.map((server) => compileView(server).plan);
   return {
     generation,
     listeners: [...listeners.values()] satisfies ListenerPlan[],
-    views,
-    upstreamRows: upstreamRows(views, numbers),
-    pluginCounters: pluginCounters(config, numbers),
+    views: views.map((view, index) => ({ id: ids[index]!, ...view })),
+    upstreamRows: upstreamRows(views, rows),
+    pluginCounters: pluginCounters(config, rows),
   };
 }
 
-function upstreamRows(views: readonly ViewPlan[], { upstreams }: PlanNumbers) {
+function upstreamRows(views: readonly ViewDraftPlan[], { upstreams }: PlanNumbers) {
   const used = views.flatMap(({ forwards }) => forwards.flatMap((forward) => forward.upstreams));
   const names = used.map(({ address, port }) => formatEndpoint(address, port));
   return Object.fromEntries(names.map((name) => [name, upstreams.numberOf(name)]));
@@ -88,9 +100,16 @@ export function listenAddresses(server: ServerConfig): readonly string[] {
   return addresses.length === 0 ? WILDCARD_ADDRESSES : addresses;
 }
 
-function compileView(server: ServerConfig): { plan: ViewPlan; addresses: readonly string[] } {
+/** What a block answers by itself: see view_numbers.ts. */
+function keyOf({ name, zones, plugins }: ViewDraftPlan): string {
+  return JSON.stringify([name, zones, plugins]);
+}
+
+type ViewDraftPlan = Omit<ViewPlan, "id">;
+
+function compileView(server: ServerConfig): { plan: ViewDraftPlan; addresses: readonly string[] } {
   const draft: ViewDraft = {
-    ...emptyViewPlan(server.name, []),
+    ...emptyViewPlan(server.name),
     zones: [...new Set(server.serves.map((served) => served.zone))],
     forwards: [],
     plugins: [],

@@ -6,9 +6,9 @@ import { compilePlan } from "./compile.ts";
 import { requireConfig } from "./load.ts";
 import { memorySource } from "./source.ts";
 
-function compile(text: string, numbers?: PlanNumbers): Plan {
+function compile(text: string, rows?: PlanNumbers): Plan {
   const { config } = requireConfig({ confFile: null, source: memorySource({ Corefile: text }) });
-  return compilePlan(config, 7, numbers);
+  return compilePlan(config, 7, rows === undefined ? {} : { rows });
 }
 
 function listener(address: string, port: number, droppedScope: number, zones: ZoneRoute[]) {
@@ -88,6 +88,7 @@ test("compilePlan() makes a view of every block, whatever the order of its direc
   assert.equal(first.errors, true);
   assert.equal(first.log.length, 1);
   assert.deepEqual(second, {
+    id: 1,
     name: "c",
     zones: ["c."],
     cache: null,

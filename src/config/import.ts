@@ -11,6 +11,9 @@ import type { ConfigSource } from "./source.ts";
 export interface ImportState {
   readonly source: ConfigSource;
   readonly problems: Problems;
+  /** The main file, and where its imports are if not beside it. */
+  readonly file: string;
+  readonly directories: readonly string[] | null;
   /** Tokens by snippet name, unexpanded. */
   readonly snippets: Map<string, readonly Token[]>;
   snippetImportCount: number;
@@ -82,37 +85,44 @@ function readFiles(name: Token, state: ImportState): Token[] {
     problems.error(name, `Cannot import pattern "${name.text}": ${trouble}`);
     return [];
   }
-  const path = relativeTo(name.file, name.text);
-  if (!isPattern(name.text)) return readFile(path, name, state);
-  const paths = matchFiles(path, source);
-  if (paths.length === 0) {
-    problems.warning(name, `No file matches import pattern "${name.text}": nothing is imported`);
+  const candidates = candidatePaths(name, state);
+  if (!isPattern(name.text)) return readFile(candidates, name, state);
+  for (const candidate of candidates) {
+    const paths = matchFiles(candidate, source);
+    if (paths.length > 0) return paths.flatMap((matched) => readFile([matched], name, state));
   }
-  return paths.flatMap((matched) => readFile(matched, name, state));
+  problems.warning(name, `No file matches import pattern "${name.text}": nothing is imported`);
+  return [];
 }
 
-function readFile(path: string, name: Token, state: ImportState): Token[] {
+/** Reads the first file of `candidates` that can be read. */
+function readFile(candidates: readonly string[], name: Token, state: ImportState): Token[] {
   const { problems, source } = state;
-  const imported = `file ${path}`;
-  if (path === name.file || isWithin(imported, name.origin)) {
-    problems.error(name, `Cannot import file "${path}": it imports itself`);
-    return [];
+  let failure = "";
+  for (const path of candidates) {
+    const imported = `file ${path}`;
+    if (path === name.file || isWithin(imported, name.origin)) {
+      problems.error(name, `Cannot import file "${path}": it imports itself`);
+      return [];
+    }
+    let text: string;
+    try {
+      text = source.readFile(path);
+    } catch (error) {
+      failure ||= `Cannot import "${name.text}": ${(error as Error).message}: "${path}"`;
+      continue;
+    }
+    state.fileImportCount += 1;
+    if (state.fileImportCount > FILE_IMPORTS_MAX) {
+      problems.error(name, `Cannot import more than ${FILE_IMPORTS_MAX} files`);
+      return [];
+    }
+    const origin: Origin = { imported, parent: name.origin };
+    const tokens = lex(text, path, problems);
+    return tokens.map((token) => ({ ...token, origin }));
   }
-  state.fileImportCount += 1;
-  if (state.fileImportCount > FILE_IMPORTS_MAX) {
-    problems.error(name, `Cannot import more than ${FILE_IMPORTS_MAX} files`);
-    return [];
-  }
-  let text: string;
-  try {
-    text = source.readFile(path);
-  } catch (error) {
-    problems.error(name, `Cannot import "${name.text}": ${(error as Error).message}: "${path}"`);
-    return [];
-  }
-  const origin: Origin = { imported, parent: name.origin };
-  const tokens = lex(text, path, problems);
-  return tokens.map((token) => ({ ...token, origin }));
+  problems.error(name, failure);
+  return [];
 }
 
 function isWithin(imported: string, origin: Origin | null): boolean {
@@ -122,9 +132,11 @@ function isWithin(imported: string, origin: Origin | null): boolean {
   return false;
 }
 
-function relativeTo(file: string, path: string): string {
-  const directory = dirname(file);
-  return path.startsWith("/") || directory === "." ? path : `${directory}/${path}`;
+function candidatePaths({ file, text }: Token, state: ImportState): string[] {
+  if (text.startsWith("/")) return [text];
+  const isMain = file === state.file && state.directories !== null;
+  const directories = isMain ? state.directories : [dirname(file)];
+  return (directories ?? []).map((folder) => (folder === "." ? text : `${folder}/${text}`));
 }
 
 // One splice with spread arguments would overflow the stack on a large file.

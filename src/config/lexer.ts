@@ -25,7 +25,24 @@ export interface Token extends Place {
   readonly origin: Origin | null;
 }
 
-const BYTE_ORDER_MARK = "\uFEFF";
+/** A token or a comment as it stands in the text; spaces are what is between pieces. */
+export interface Piece {
+  readonly kind: "word" | "comment";
+  /** As written, with quotes; a comment from its `#`, without its line end. */
+  readonly raw: string;
+  /** Lines on which it begins and ends, from 1. */
+  readonly line: number;
+  readonly endLine: number;
+  /** No token stands before it on its line. */
+  readonly startsLine: boolean;
+  /** Of a word. */
+  readonly token: Token | null;
+}
+
+/** The warning about a quote that nothing closes: the string goes to the end of the file. */
+export const UNCLOSED_QUOTE = "Cannot find the end of a quoted string: expected '\"'";
+
+export const BYTE_ORDER_MARK = "\uFEFF";
 // Unicode White_Space, as Go's unicode.IsSpace has it. JavaScript's \s lacks U+0085, has U+FEFF.
 const SPACE = /[\t-\r \u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]/;
 
@@ -37,20 +54,32 @@ export function lex(text: string, file: string, problems: Problems): Token[] {
   return new Lexer(text, file, problems).run();
 }
 
+/**
+ * Splits `text` into tokens, as `lex` does, and comments: all that a formatter has to keep. Of
+ * `foo#bar` the word is `foo` and the comment `#bar`.
+ */
+export function lexPieces(text: string, file: string, problems: Problems): Piece[] {
+  const pieces: Piece[] = [];
+  new Lexer(text, file, problems, pieces).run();
+  return pieces;
+}
+
 class Lexer {
   readonly #text: string;
   readonly #file: string;
   readonly #problems: Problems;
   readonly #tokens: Token[] = [];
+  readonly #pieces: Piece[] | null;
   #at = 0;
   #line = 1;
   #column = 1;
   #startsLine = true;
 
-  constructor(text: string, file: string, problems: Problems) {
+  constructor(text: string, file: string, problems: Problems, pieces: Piece[] | null = null) {
     this.#text = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
     this.#file = file;
     this.#problems = problems;
+    this.#pieces = pieces;
   }
 
   run(): Token[] {
@@ -67,6 +96,7 @@ class Lexer {
   #readQuoted(): void {
     const place = this.#place();
     const startsLine = this.#takeStartsLine();
+    const start = this.#at;
     this.#step();
     let value = "";
     while (this.#at < this.#text.length) {
@@ -74,7 +104,7 @@ class Lexer {
       this.#step();
       if (character === '"') {
         this.#startsLine = false;
-        this.#tokens.push({ ...place, text: value, startsLine, origin: null });
+        this.#addWord({ ...place, text: value, startsLine, origin: null }, start);
         return;
       }
       if (character !== "\\") {
@@ -86,27 +116,29 @@ class Lexer {
       this.#step();
       value += escaped === '"' ? '"' : `\\${escaped}`;
     }
-    this.#problems.warning(place, "Cannot find the end of a quoted string: expected '\"'");
-    if (value !== "") this.#tokens.push({ ...place, text: value, startsLine, origin: null });
+    this.#problems.warning(place, UNCLOSED_QUOTE);
+    if (value !== "") this.#addWord({ ...place, text: value, startsLine, origin: null }, start);
   }
 
   #readBare(): void {
     const place = this.#place();
     const startsLine = this.#takeStartsLine();
+    const start = this.#at;
     let value = "";
-    let comment = false;
+    let commentAt = -1;
     while (this.#at < this.#text.length) {
       const character = this.#text[this.#at];
       if (character !== "\r" && SPACE.test(character)) break;
-      if (character === "#") comment = true;
-      if (!comment && character !== "\r") value += character;
+      if (character === "#" && commentAt < 0) commentAt = this.#at;
+      if (commentAt < 0 && character !== "\r") value += character;
       this.#step();
     }
-    if (comment && this.#wordFollowsOnLine()) {
+    if (commentAt >= 0 && this.#wordFollowsOnLine()) {
       const message = `Comment right after "${value}" ends at the next space, not at the line's end`;
       this.#problems.warning(place, `${message}: put a space before '#'`);
     }
-    this.#tokens.push({ ...place, text: value, startsLine, origin: null });
+    this.#addWord({ ...place, text: value, startsLine, origin: null }, start, commentAt);
+    if (commentAt >= 0) this.#addComment(commentAt, place.line, false);
   }
 
   #wordFollowsOnLine(): boolean {
@@ -119,7 +151,21 @@ class Lexer {
   }
 
   #skipLine(): void {
+    const start = this.#at;
     while (this.#at < this.#text.length && this.#text[this.#at] !== "\n") this.#step();
+    this.#addComment(start, this.#line, this.#startsLine);
+  }
+
+  #addWord(token: Token, start: number, end = -1): void {
+    this.#tokens.push(token);
+    const raw = this.#text.slice(start, end < 0 ? this.#at : end);
+    const { line, startsLine } = token;
+    this.#pieces?.push({ kind: "word", raw, line, endLine: this.#line, startsLine, token });
+  }
+
+  #addComment(start: number, line: number, startsLine: boolean): void {
+    const raw = this.#text.slice(start, this.#at);
+    this.#pieces?.push({ kind: "comment", raw, line, endLine: line, startsLine, token: null });
   }
 
   #takeStartsLine(): boolean {

@@ -1,12 +1,14 @@
 /** A Corefile to a checked configuration, or to all that is wrong with it. */
 
+import { createHash } from "node:crypto";
 import { PLUGIN_ORDER, REMOVED_DIRECTIVES } from "../plugins/plugin_order.ts";
 import type { PluginSetup, SetupContext } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS, type PluginName } from "../plugins/registry.ts";
 import { nearestWord } from "../std/nearest_word.ts";
 import { checkServers } from "./check_servers.ts";
 import { type Config, configSchema, type ServerConfig } from "./config.ts";
-import { type Directive, parseCorefile, type ServerBlock } from "./parser.ts";
+import type { Token } from "./lexer.ts";
+import { type Directive, parseCorefile, type ServerBlock, type TextOrigin } from "./parser.ts";
 import { ConfigError, type Problem, Problems } from "./problem.ts";
 import { parseServerKey } from "./server_key.ts";
 import { type ConfigSource, systemSource } from "./source.ts";
@@ -15,6 +17,9 @@ import { type ConfigSource, systemSource } from "./source.ts";
 export const DEFAULT_COREFILE = "Corefile";
 
 const DNS_PORT = 53;
+
+/** Plugins that give answers of their own. */
+const ANSWERING = ["forward", "hosts", "template", "whoami"];
 
 export interface LoadOptions {
   /** Path of the Corefile; `null` for `./Corefile`; `stdin` for standard input. */
@@ -27,6 +32,15 @@ export interface LoadOptions {
   readonly ownAddresses?: readonly string[];
   /** @default {systemSource} */
   readonly source?: ConfigSource;
+  /** Where plugins read the files that they name. @default {source} */
+  readonly pluginSource?: ConfigSource;
+  /** A text in place of what is in the file, and where it came from. */
+  readonly made?: MadeText;
+}
+
+/** A Corefile that was made from others, in memory. */
+export interface MadeText extends TextOrigin {
+  readonly text: string;
 }
 
 export interface LoadResult {
@@ -34,29 +48,34 @@ export interface LoadResult {
   readonly config: Config | null;
   /** Errors and warnings in the order of the file. */
   readonly problems: readonly Problem[];
+  /**
+   * SHA-512 of all words, in hexadecimal, imports and environment resolved: comments and spaces do
+   * not count. Of the problems where there is no text.
+   */
+  readonly hash: string;
 }
 
 /** Reads and checks a Corefile to its end. Does not throw for anything that is in it. */
 export function loadConfig(options: LoadOptions): LoadResult {
-  const { confFile, dnsPort = DNS_PORT, ownAddresses = [], source = systemSource } = options;
+  const { confFile, source = systemSource, made = null } = options;
   const file = confFile ?? DEFAULT_COREFILE;
   const problems = new Problems();
   let text: string;
   try {
-    text = source.readFile(file);
+    text = made?.text ?? source.readFile(file);
   } catch (error) {
-    problems.error({ file, line: 0, column: 0 }, missingFile(confFile, error as Error));
-    return { config: null, problems: problems.sorted() };
+    const message = missingFile(confFile, error as Error);
+    problems.error({ file, line: 0, column: 0 }, message);
+    return { config: null, problems: problems.sorted(), hash: sha512([message]) };
   }
-  const blocks = parseCorefile(text, file, source, problems);
+  const blocks = parseCorefile(text, file, source, problems, made);
   if (blocks.length === 0 && problems.errorCount === 0) {
     const example = 'expected at least one, such as ".:53 { forward . 192.0.2.1 }" on three lines';
     problems.error({ file, line: 0, column: 0 }, `Cannot find a server block: ${example}`);
   }
-  const servers = blocks.map((block) => readServer(block, { dnsPort, source, problems }));
-  checkServers(servers, { ownAddresses, dnsPort, source, problems });
-  if (problems.errorCount > 0) return { config: null, problems: problems.sorted() };
-  return { config: configSchema.parse({ file, servers }), problems: problems.sorted() };
+  const servers = readServers(blocks, problems, options);
+  const config = problems.errorCount > 0 ? null : configSchema.parse({ file, servers });
+  return { config, problems: problems.sorted(), hash: sha512(wordsOf(blocks)) };
 }
 
 /**
@@ -79,6 +98,34 @@ function missingFile(confFile: string | null, error: Error): string {
   return `Cannot read the Corefile in the current directory: ${error.message}: ${advice}`;
 }
 
+/** What a Corefile says, without how it is written. */
+function wordsOf(blocks: readonly ServerBlock[]): unknown {
+  const texts = (tokens: readonly Token[]) => tokens.map((token) => token.text);
+  return blocks.map(({ keys, directives }) => [
+    texts(keys),
+    directives.map(({ name, args, options }) => [
+      texts([name, ...args]),
+      options.map((option) => texts([option.name, ...option.args])),
+    ]),
+  ]);
+}
+
+function sha512(value: unknown): string {
+  return createHash("sha512").update(JSON.stringify(value)).digest("hex");
+}
+
+function readServers(
+  blocks: readonly ServerBlock[],
+  problems: Problems,
+  options: LoadOptions,
+): ServerConfig[] {
+  const { dnsPort = DNS_PORT, ownAddresses = [], source = systemSource } = options;
+  const context = { dnsPort, source: options.pluginSource ?? source, problems };
+  const servers = blocks.map((block) => readServer(block, context));
+  checkServers(servers, { ...context, ownAddresses });
+  return servers;
+}
+
 interface ReadContext {
   readonly dnsPort: number;
   readonly source: ConfigSource;
@@ -91,7 +138,8 @@ function readServer(block: ServerBlock, context: ReadContext): ServerConfig {
   const zones = [...new Set(serves.map((served) => served.zone))];
   const setupContext = { zones, problems: context.problems, source: context.source };
   const plugins = readPlugins(block.directives, setupContext);
-  if (plugins.forward === undefined && !block.directives.some(({ name }) => !isPlugin(name.text))) {
+  const isAnswered = ({ name }: Directive) => !isPlugin(name.text) || ANSWERING.includes(name.text);
+  if (!block.directives.some(isAnswered)) {
     const message = `Server block "${block.keys[0].text}" has no forward: it answers REFUSED`;
     context.problems.warning(block.keys[0], message);
   }
@@ -136,10 +184,9 @@ function readPlugins(
 }
 
 function rejectDirective({ name, args }: Directive, problems: Problems): void {
-  const list = `${PLUGIN_NAMES.slice(0, -1).join(", ")} and ${PLUGIN_NAMES.at(-1)}`;
   if (PLUGIN_ORDER.includes(name.text)) {
-    const message = `Cannot use "${name.text}": this version supports only ${list}`;
-    problems.error(name, message, name.text);
+    const message = `Cannot use "${name.text}": this version does not support it`;
+    problems.error(name, `${message}: see nodens version -plugins`, name.text);
     return;
   }
   const removed = Object.hasOwn(REMOVED_DIRECTIVES, name.text)
@@ -157,7 +204,7 @@ function rejectDirective({ name, args }: Directive, problems: Problems): void {
   const looksLikeKey = /[.:]/.test(name.text) && args.length === 0;
   const hint = looksLikeKey
     ? "is the '}' of the block above missing?"
-    : `this version supports ${list}`;
+    : "see nodens version -plugins";
   problems.error(name, `Unknown directive "${name.text}": ${hint}`);
 }
 

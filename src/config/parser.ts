@@ -12,6 +12,14 @@ import { TOKENS_MAX } from "./limits.ts";
 import { type Place, Problems } from "./problem.ts";
 import type { ConfigSource } from "./source.ts";
 
+/** Where the text of a Corefile comes from, when it is not the file itself. */
+export interface TextOrigin {
+  /** Place of what stands at a line and column of the text. */
+  placeOf(line: number, column: number): Place;
+  /** Where its imports are looked for: the first directory that has them. At least one. */
+  readonly importDirectories: readonly string[];
+}
+
 /** One line inside a directive's block: `success 9984 30`. */
 export interface OptionLine {
   readonly name: Token;
@@ -36,14 +44,38 @@ export interface ServerBlock {
  * Parses `text`, which was read from `file`, with all that it imports.
  *
  * Imports are relative to the file that holds them. Everything wrong goes to `problems`.
+ *
+ * @param origin for a text that was made: places and imports are then those of its origin.
  */
 export function parseCorefile(
   text: string,
   file: string,
   source: ConfigSource,
   problems = new Problems(),
+  origin: TextOrigin | null = null,
 ): ServerBlock[] {
-  return new Parser(lex(text, file, problems), file, source, problems).run();
+  const tokens =
+    origin === null ? lex(text, file, problems) : lexMade(text, file, problems, origin);
+  const imports: ImportState = {
+    source,
+    problems,
+    file,
+    directories: origin?.importDirectories ?? null,
+    snippets: new Map(),
+    snippetImportCount: 0,
+    fileImportCount: 0,
+  };
+  return new Parser(tokens, file, problems, imports).run();
+}
+
+/** Tokens and problems of a text, at the places that it was made from. */
+function lexMade(text: string, file: string, problems: Problems, origin: TextOrigin): Token[] {
+  const found = new Problems();
+  const tokens = lex(text, file, found);
+  for (const { severity, line, column, message, plugin } of found.sorted()) {
+    problems[severity](origin.placeOf(line, column), message, plugin);
+  }
+  return tokens.map((token) => ({ ...token, ...origin.placeOf(token.line, token.column) }));
 }
 
 interface DirectiveDraft {
@@ -59,17 +91,11 @@ class Parser {
   readonly #imports: ImportState;
   #at = 0;
 
-  constructor(tokens: Token[], file: string, source: ConfigSource, problems: Problems) {
+  constructor(tokens: Token[], file: string, problems: Problems, imports: ImportState) {
     this.#tokens = tokens;
     this.#file = file;
     this.#problems = problems;
-    this.#imports = {
-      source,
-      problems,
-      snippets: new Map(),
-      snippetImportCount: 0,
-      fileImportCount: 0,
-    };
+    this.#imports = imports;
   }
 
   run(): ServerBlock[] {
@@ -160,6 +186,11 @@ class Parser {
     const name = this.#expand(this.#tokens[this.#at]);
     this.#at += 1;
     const draft: DirectiveDraft = { name, args: [], options: [] };
+    if (this.#tokens[this.#at - 1].text === "{") {
+      this.#error(name, "Unexpected '{': expected the name of a directive before it");
+      this.#parseOptions(name, draft);
+      return this.#skipRestOfLine();
+    }
     if (this.#hasGluedBrace(name, "directive")) {
       directives.push({ ...draft, name: { ...name, text: name.text.slice(0, -1) } });
       this.#parseOptions(name, draft);

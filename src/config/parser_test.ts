@@ -87,6 +87,13 @@ test("parseCorefile() reports every brace that is out of place, and goes on", ()
   });
 });
 
+test("parseCorefile() reports a block without a directive, and leaves it out", () => {
+  check(". {\n {\n keepttl\n }\n errors\n}", {
+    blocks: [".: errors"],
+    problems: ["Corefile:2: Unexpected '{': expected the name of a directive before it"],
+  });
+});
+
 test("parseCorefile() takes a brace glued to a word for a brace, as an error", () => {
   const glued = (what: string, word: string) =>
     `Missing space before '{' of the ${what}: write "${word} {"`;

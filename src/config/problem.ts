@@ -75,6 +75,16 @@ export function formatProblem(problem: Problem): string {
   return `${where}: ${who}${problem.message}`;
 }
 
+/** `FILE:LINE:COLUMN: plugin NAME: message`, as compilers write it: editors go to the place. */
+export function locateProblem(problem: Problem): string {
+  const { file, line, column } = problem;
+  return formatProblem({
+    ...problem,
+    file: line === 0 ? file : `${file}:${line}:${column}`,
+    line: 0,
+  });
+}
+
 /** The configuration cannot be used; `problems` holds every reason, warnings included. */
 export class ConfigError extends Error {
   readonly code = "CONFIG";
@@ -83,7 +93,7 @@ export class ConfigError extends Error {
 
   constructor(problems: readonly Problem[]) {
     const errors = problems.filter((problem) => problem.severity === "error");
-    super(errors.map(formatProblem).join("\n"));
+    super(errors.map(locateProblem).join("\n"));
     this.name = "ConfigError";
     this.problems = problems;
   }

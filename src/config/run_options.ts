@@ -16,11 +16,9 @@ export interface RunOptions {
   readonly quiet: boolean;
   /** Where the process id is written once queries are answered; `null` is nowhere. */
   readonly pidFile: string | null;
-  /** Flags of node-cache; see `ignoredFlags` for those that do nothing yet. */
+  /** Flags of node-cache. */
   readonly nodeCache: NodeCacheOptions;
   readonly takeOver: TakeOverOptions;
-  /** Flags that were given, as written in help, and have no effect in this version. */
-  readonly ignoredFlags: readonly string[];
 }
 
 /** Flags that node-cache has beside CoreDNS' own, with its defaults. */
@@ -32,15 +30,20 @@ export interface NodeCacheOptions {
   readonly syncIntervalMs: number;
   /** `host:port`, or `0` for no listener. */
   readonly metricsListenAddress: string;
+  /** What `__PROMETHEUS__ENDPOINT__` of the template stands for; `0` is no listener. */
   readonly prometheusListenAddress: string;
   readonly setupIptables: boolean;
-  readonly baseCorefile: string;
-  readonly corefile: string;
-  /** Directory of the kube-dns ConfigMap; empty is "use /etc/kube-dns when it exists". */
-  readonly kubeDnsConfigMap: string;
+  /** The template; `null` is `/etc/coredns/Corefile.base` if it is there. */
+  readonly baseCorefile: string | null;
+  /** Where the Corefile is written if `confFile` does not say; `null` is `/etc/Corefile`. */
+  readonly corefile: string | null;
+  /** Directory of the kube-dns ConfigMap; `null` is `/etc/kube-dns` if it is there. */
+  readonly kubeDnsConfigMap: string | null;
+  /** Service whose address `__PILLAR__CLUSTER__DNS__` of the template stands for. */
   readonly upstreamService: string;
   readonly healthPort: number;
   readonly skipTeardown: boolean;
+  /** A template's changes are applied at once, whatever the interval of `reload` is. */
   readonly reloadWithSignal: boolean;
 }
 

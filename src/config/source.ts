@@ -4,9 +4,12 @@
  * An interface with one real implementation, so that tests and fuzzing read from memory.
  */
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { FILE_BYTES_MAX } from "./limits.ts";
+
+/** The link in the volume of a ConfigMap that all its files are reached by. */
+export const DATA_LINK = "..data";
 
 /** One network interface; link-local IPv6 addresses carry their scope: `fe80::1%eth0`. */
 export interface InterfaceAddresses {
@@ -25,6 +28,11 @@ export interface ConfigSource {
   listDirectory(path: string): readonly string[];
   environment(name: string): string | undefined;
   interfaces(): readonly InterfaceAddresses[];
+  /**
+   * Where the link `..data` of a directory leads: the kubelet swaps it to change all files of a
+   * mounted ConfigMap at once. `null` without such a link. Absent where there are no links.
+   */
+  dataLink?(directory: string): string | null;
 }
 
 /** The machine itself. Relative paths are relative to the working directory. */
@@ -41,6 +49,13 @@ export const systemSource: ConfigSource = {
     return process.env[name];
   },
   interfaces: readSystemInterfaces,
+  dataLink(directory) {
+    try {
+      return readlinkSync(`${directory}/${DATA_LINK}`);
+    } catch {
+      return null;
+    }
+  },
 };
 
 /** A source of files in memory, for tests and tools. */

@@ -30,7 +30,7 @@ export interface ListenerPlan {
   readonly droppedScope: number;
 }
 
-/** Queries for `zone` and all below it go to `views[view]`. */
+/** Queries for `zone` and all below it go to the view whose id is `view`. */
 export interface ZoneRoute {
   /** Lower-case presentation name with the final dot; `.` is the root. */
   readonly zone: string;
@@ -44,6 +44,11 @@ export interface ZoneRoute {
 
 /** One server block of the Corefile. */
 export interface ViewPlan {
+  /**
+   * 0..255: what its answers are known by in the cache. A block keeps it over changes of the
+   * configuration as long as its answers stay good.
+   */
+  readonly id: number;
   /** First key of the block, as written, for logs and metrics: `cluster.local:53`. */
   readonly name: string;
   /** All zones of the block, normalised. */
@@ -63,7 +68,7 @@ export interface ViewPlan {
 }
 
 /** A server block without directives. */
-export function emptyViewPlan(name: string, zones: readonly string[]): ViewPlan {
+export function emptyViewPlan(name: string, zones: readonly string[] = []): Omit<ViewPlan, "id"> {
   return {
     name,
     zones,

@@ -1,5 +1,6 @@
 /** What a data-plane worker is started with, and what it says back. */
 
+import type { MessagePort } from "node:worker_threads";
 import type { Plan } from "./plan.ts";
 
 export interface WorkerStart {
@@ -7,6 +8,8 @@ export interface WorkerStart {
   readonly worker: number;
   readonly workerCount: number;
   readonly plan: Plan;
+  /** By which later plans come: a `Plan` each, announced in the control memory. */
+  readonly plans: MessagePort;
   readonly cacheMemory: SharedArrayBuffer;
   readonly countersMemory: SharedArrayBuffer;
   /** See metrics_memory.ts. */
@@ -28,6 +31,10 @@ export type WorkerMessage =
    * kernel's.
    */
   | { readonly kind: "ready"; readonly ports: readonly number[]; readonly threadId: number }
+  /** It serves by the plan of that generation now; `ports` as with "ready". */
+  | { readonly kind: "adopted"; readonly generation: number; readonly ports: readonly number[] }
+  /** It goes on with the plan that it has; the text says why, as with "failed". */
+  | { readonly kind: "refused"; readonly generation: number; readonly message: string }
   /** It cannot start; the text is a whole sentence without its full stop. */
   | { readonly kind: "failed"; readonly message: string }
   /** There are records in the ring. */

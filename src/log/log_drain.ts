@@ -1,7 +1,7 @@
 /** Takes the workers' records and prints them: a few system calls for many lines. */
 
 import process from "node:process";
-import type { Plan } from "../handoff/plan.ts";
+import type { Plan, ViewPlan } from "../handoff/plan.ts";
 import { RECORD_ERROR, RECORD_HEALTH, RECORD_KIND, RECORD_VIEW } from "../handoff/records.ts";
 import { RingReader } from "../handoff/ring.ts";
 import { errorLine, healthLine, queryLines } from "./query_line.ts";
@@ -12,15 +12,22 @@ const GATHER_MS = 50;
 const DROP_NOTICE_MS = 10_000;
 
 export class LogDrain {
-  readonly #plan: Plan;
+  /** By id; also of plans before, whose records may still be on their way. */
+  readonly #views = new Map<number, ViewPlan>();
   readonly #readers: readonly RingReader[];
   #timer: NodeJS.Timeout | null = null;
   #noticedDrops = 0;
   #nextNoticeMs = 0;
 
   constructor(plan: Plan, rings: readonly SharedArrayBuffer[]) {
-    this.#plan = plan;
     this.#readers = rings.map((memory) => new RingReader(memory));
+    this.usePlan(plan);
+  }
+
+  /** From now on, server blocks are those of `plan`. */
+  usePlan(plan: Plan): void {
+    this.drain();
+    for (const view of plan.views) this.#views.set(view.id, view);
   }
 
   /** A worker says that there are records. */
@@ -55,7 +62,7 @@ export class LogDrain {
     if (record[RECORD_KIND] === RECORD_ERROR) return [errorLine(record)];
     if (record[RECORD_KIND] === RECORD_HEALTH) return [healthLine(record)];
     const number = new DataView(record.buffer).getUint16(RECORD_VIEW, true);
-    const view = this.#plan.views[number];
+    const view = this.#views.get(number);
     return view === undefined ? [] : queryLines(record, view);
   }
 

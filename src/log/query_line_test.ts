@@ -85,7 +85,7 @@ function recordOf(parts: Partial<typeof USUAL> = {}): Uint8Array {
 }
 
 function viewWith(...log: ViewPlan["log"]): ViewPlan {
-  return { ...emptyViewPlan(".:53", ["."]), log };
+  return { id: 0, ...emptyViewPlan(".:53", ["."]), log };
 }
 
 function lineOf(format: string, parts: Partial<typeof USUAL> = {}): string | undefined {

@@ -14,7 +14,7 @@ export interface ScopeInfo {
   readonly labels: ScopeLabels;
   /** Zones of `cache`, with commas; null when its block has none, now or lately. */
   readonly cacheZones: string | null;
-  /** Number of its view in the plan in force; null when it is not in it any more. */
+  /** Id of its view in the plan in force; null when it is not in it any more. */
   readonly view: number | null;
   /** Directives of its block; empty when it is not in the plan any more. */
   readonly plugins: readonly string[];
@@ -44,11 +44,13 @@ export class ScopeCatalog {
     this.#numbers.labels.forEach((labels, row) => {
       const view = views.get(row) ?? null;
       const before = this.#known[row];
-      const zones = view === null ? null : (plan.views[view]?.cache?.zones.join() ?? null);
+      // The blocks of a configuration and the views of its plan have the same order.
+      const block = plan.views.findIndex(({ id }) => id === view);
+      const zones = plan.views[block]?.cache?.zones.join() ?? null;
       this.#known[row] = {
         ...{ row, labels, view },
         cacheZones: zones ?? before?.cacheZones ?? null,
-        plugins: view === null ? [] : Object.keys(config.servers[view]?.plugins ?? {}),
+        plugins: Object.keys(config.servers[block]?.plugins ?? {}),
       };
     });
   }

@@ -98,7 +98,10 @@ export class DirectiveReader {
 
   /** A Go duration, in milliseconds. */
   durationMs(token: Token, what: string, schema: z.ZodMiniType<number>): number | null {
-    return this.#checked(token, what, parseDuration(token.text) ?? Number.NaN, schema);
+    const value = parseDuration(token.text);
+    const isBare = value === null && /^[0-9]+$/.test(token.text);
+    const hint = isBare ? `: did you mean "${token.text}s"?` : "";
+    return this.#checked(token, what, value ?? Number.NaN, schema, hint);
   }
 
   /** One of `words`, in any case. */
@@ -135,11 +138,12 @@ export class DirectiveReader {
     what: string,
     value: number,
     schema: z.ZodMiniType<number>,
+    hint = "",
   ): number | null {
     const result = schema.safeParse(value);
     if (result.success) return result.data;
     const expected = result.error.issues[0].message;
-    this.error(token, `Cannot read ${what}: expected ${expected}, got "${token.text}"`);
+    this.error(token, `Cannot read ${what}: expected ${expected}, got "${token.text}"${hint}`);
     return null;
   }
 

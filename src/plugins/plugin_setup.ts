@@ -42,7 +42,7 @@ export interface SetupContext {
 
 /** A `ViewPlan` in the making, and the addresses that the server block listens on. */
 export type ViewDraft = {
-  -readonly [Key in keyof ViewPlan]: ViewPlan[Key] extends readonly (infer Item)[]
+  -readonly [Key in Exclude<keyof ViewPlan, "id">]: ViewPlan[Key] extends readonly (infer Item)[]
     ? Item[]
     : ViewPlan[Key];
 } & {

@@ -10,6 +10,7 @@ import { logSetup } from "./log/setup.ts";
 import { pprofSetup } from "./pprof/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
+import { reloadSetup } from "./reload/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -23,6 +24,7 @@ export const PLUGINS = {
   log: logSetup,
   cache: cacheSetup,
   forward: forwardSetup,
+  reload: reloadSetup,
   whoami: whoamiSetup,
 } as const;
 

@@ -145,7 +145,7 @@ function sizeBucket(bytes: number): number {
 
 function rowOf(plane: Plane): number {
   const { scope, listener } = plane.client;
-  return rowOfScope(scope === NO_SCOPE ? plane.droppedScopes[listener]! : scope);
+  return rowOfScope(scope === NO_SCOPE ? plane.listeners.droppedScopes[listener]! : scope);
 }
 
 /** As `scopeRow()`. */

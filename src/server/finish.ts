@@ -119,7 +119,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   const { query, client, answers } = plane;
   plane.waiters.load(waiter, query, client);
   if (client.transport === TRANSPORT_UDP) {
-    const target = answers.buffer(plane.listenerFds[client.listener]!);
+    const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
     const length = writeScratch(plane, target, udpLimit(query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);

@@ -117,6 +117,26 @@ export function finishAllTcp(plane: Plane): void {
   }
 }
 
+/** As `finishAllTcp`, for connections that came by one listener. Cold: when it goes. */
+export function finishListenerTcp(plane: Plane, listener: number): void {
+  const { tcpClients } = plane;
+  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
+    if (!tcpClients.isOpen(connection) || !tcpClients.isReadable(connection)) continue;
+    if (tcpClients.listeners[connection] !== listener) continue;
+    tcpClients.finish(connection);
+    tcpClients.settle(connection);
+  }
+}
+
+/** Closes the connections that came by `listener`. Cold: when it has gone. */
+export function closeListenerTcp(plane: Plane, listener: number): void {
+  const { tcpClients } = plane;
+  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
+    if (!tcpClients.isOpen(connection)) continue;
+    if (tcpClients.listeners[connection] === listener) tcpClients.close(connection);
+  }
+}
+
 /** Closes all connections; none can be accepted afterwards. */
 export function closeAllTcp(plane: Plane): void {
   const { tcpClients } = plane;
@@ -243,7 +263,7 @@ function handleMessage(
   tcpClients.pendingCounts[connection]! += 1;
   const answered = handleQuery(
     plane,
-    plane.zoneRouters[listener]!,
+    plane.listeners.routers[listener]!,
     message,
     length,
     output.stageTarget(),

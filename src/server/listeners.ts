@@ -1,24 +1,15 @@
 // Hot path.
-/**
- * The sockets that clients send to: opened at start, and the way of a batch of datagrams through
- * us.
- */
+/** The way of a batch of datagrams through us. */
 
 import { keyHash } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import {
-  UDP_ANSWER_BYTES_MAX,
-  UDP_BATCH,
-  UDP_BATCHES_PER_TURN_MAX,
-  UDP_RECEIVE_BUFFER_BYTES,
-} from "../limits.ts";
-import { EPOLL_CTL_ADD, EPOLLIN } from "../sys/layout.ts";
+import { UDP_ANSWER_BYTES_MAX, UDP_BATCH, UDP_BATCHES_PER_TURN_MAX } from "../limits.ts";
 import { readQuery } from "../wire/query.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { TRANSPORT_UDP } from "./client.ts";
 import { answerQuery, handleQuery, routeQuery, variantOf } from "./handle_query.ts";
 import { clearInterface } from "./packet_info.ts";
-import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
+import type { Plane } from "./plane.ts";
 import { NO_SCOPE } from "./zone_router.ts";
 
 /**
@@ -28,64 +19,17 @@ import { NO_SCOPE } from "./zone_router.ts";
 const TOGETHER_MS = 0.1;
 /** A batch of fewer queries is handled one by one: there is little to wait for together. */
 const TOUCH_COUNT_MIN = 8;
-/** Addresses that stand for "all of this machine". */
-const WILDCARDS = new Set(["0.0.0.0", "::"]);
-
-/**
- * Opens the UDP and TCP socket of every listener of the plan. With port 0 both get the same free
- * port.
- *
- * Cold: at start.
- *
- * @returns the ports, by listener.
- * @throws {SysError} for the first that cannot be had; those before it are closed again.
- */
-export function openListeners(plane: Plane): number[] {
-  const { sockets, kernel, plan } = plane;
-  const opened: number[] = [];
-  try {
-    return plan.listeners.map(({ address, port, isTransparent }, index) => {
-      const isWildcard = WILDCARDS.has(address);
-      const udp = sockets.listenUdp(
-        address,
-        port,
-        UDP_RECEIVE_BUFFER_BYTES,
-        isWildcard,
-        isTransparent,
-      );
-      opened.push(udp);
-      const bound = sockets.localPort(udp);
-      const tcp = sockets.listenTcp(address, bound, isTransparent);
-      opened.push(tcp);
-      plane.listenerFds[index] = udp;
-      plane.listenerTcpFds[index] = tcp;
-      sockets.watch(plane.epoll, EPOLL_CTL_ADD, tcp, EPOLLIN, TAG_TCP_LISTENER + index);
-      return bound;
-    });
-  } catch (error) {
-    for (const fd of opened) kernel.close(fd);
-    throw error;
-  }
-}
-
-/** Cold: at the end. */
-export function closeListeners(plane: Plane): void {
-  for (const fds of [plane.listenerFds, plane.listenerTcpFds]) {
-    fds.forEach((fd, index) => {
-      if (fd >= 0) plane.kernel.close(fd);
-      fds[index] = -1;
-    });
-  }
-}
-
 /**
  * Takes what clients sent to `listener` and answers what can be answered at once: batch after
  * batch, until the socket is empty or others should have their turn.
+ *
+ * @returns how many there were.
  */
-export function handleDatagrams(plane: Plane, listener: number): void {
-  const fd = plane.listenerFds[listener]!;
-  const many = plane.nowMs - plane.lastReceivedMs[listener]! < TOGETHER_MS;
-  plane.lastReceivedMs[listener] = plane.nowMs;
+export function handleDatagrams(plane: Plane, listener: number): number {
+  const fd = plane.listeners.udpFds[listener]!;
+  const many = plane.nowMs - plane.listeners.lastReceivedMs[listener]! < TOGETHER_MS;
+  plane.listeners.lastReceivedMs[listener] = plane.nowMs;
+  let total = 0;
   for (let batch = 0; batch < UDP_BATCHES_PER_TURN_MAX; batch++) {
     const count = plane.received.receive(fd, many);
     if (count <= 0) break;
@@ -95,15 +39,17 @@ export function handleDatagrams(plane: Plane, listener: number): void {
     plane.query = plane.ownQuery;
     plane.answers.flush();
     plane.counters[COUNTER.queriesUdp]! += count;
+    total += count;
     if (!many || count < UDP_BATCH) break;
   }
+  return total;
 }
 
 /** Reads the queries of a batch and touches what the cache has for them. */
 function readBatch(plane: Plane, listener: number, count: number): void {
   const { received, batch } = plane;
   const { queries, codes, scopes, hashes } = batch;
-  const zones = plane.zoneRouters[listener];
+  const zones = plane.listeners.routers[listener];
   for (let row = 0; row < count; row++) {
     const query = queries[row];
     const offset = received.bufferOffset(row);
@@ -139,7 +85,7 @@ function handleDatagram(
     ? answerRead(plane, row, target)
     : handleQuery(
         plane,
-        plane.zoneRouters[listener],
+        plane.listeners.routers[listener],
         received.bufferOffset(row),
         received.lengthBytes(row),
         target,

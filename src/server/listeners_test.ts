@@ -5,7 +5,6 @@ import { ForwardFixture } from "../../tests/support/forward_fixture.ts";
 import { SimServer } from "../../tests/support/sim_server.ts";
 import { UDP_BATCH, UDP_BATCHES_PER_TURN_MAX } from "../limits.ts";
 import { EADDRINUSE } from "../sys/errno.ts";
-import { openListeners } from "./listeners.ts";
 
 const NAME = "www.example.org.";
 const ANSWER = { answer: [`${NAME} 300 A 192.0.2.1`] };
@@ -69,12 +68,11 @@ test("handleDatagrams() goes on after datagrams that are no queries", () => {
   assert.equal(fixture.upstream.count, 1);
 });
 
-test("openListeners() closes what it has opened when one cannot be had", () => {
+test("Loop.open() closes what it has opened when one cannot be had", () => {
   const corefile = ".:53 {\n bind 127.0.0.1 127.0.0.2\n forward . 198.51.100.1\n}\n";
   const { loop, sim } = new SimServer({ corefile });
   loop.close();
   const before = sim.openCount;
-  const plane = loop.plane;
   for (const failing of [1, 2, 3, 4]) {
     let binds = 0;
     const bind = sim.bind.bind(sim);
@@ -82,7 +80,7 @@ test("openListeners() closes what it has opened when one cannot be had", () => {
       binds += 1;
       return binds === failing ? -EADDRINUSE : bind(...call);
     };
-    assert.throws(() => openListeners(plane), /Cannot listen on (UDP|TCP) 127\.0\.0\.[12]:53/);
+    assert.throws(() => loop.open(), /Cannot listen on (UDP|TCP) 127\.0\.0\.[12]:53/);
     sim.bind = bind;
     assert.equal(sim.openCount, before, `bind ${failing}`);
   }

@@ -14,7 +14,8 @@
  */
 
 import { COUNTER } from "../handoff/counters.ts";
-import { SLEEP_MS_MAX, TIMER_TICK_MS } from "../limits.ts";
+import type { Plan } from "../handoff/plan.ts";
+import { LISTENERS_MAX, SLEEP_MS_MAX, TIMER_TICK_MS } from "../limits.ts";
 import type { Kernel, Pointer } from "../sys/kernel.ts";
 import {
   EPOLL_EVENT_BYTES,
@@ -23,6 +24,9 @@ import {
   POLLFD_EVENTS,
   POLLIN,
 } from "../sys/layout.ts";
+import { adoptPlan } from "./adopt.ts";
+import { closeListeners, sweepListeners } from "./adopt_listeners.ts";
+import { sweepViews } from "./adopt_views.ts";
 import { handleTimeout, probe } from "./ask.ts";
 import {
   closeChannels,
@@ -31,7 +35,7 @@ import {
   sweepChannels,
 } from "./channel_events.ts";
 import { acceptClients, closeAllTcp, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
-import { closeListeners, handleDatagrams, openListeners } from "./listeners.ts";
+import { handleDatagrams } from "./listeners.ts";
 import {
   type Plane,
   TAG_KIND_SHIFT,
@@ -52,7 +56,9 @@ export class Loop {
   readonly #kernel: Kernel;
   readonly #polls: number;
   readonly #pollsPointer: Pointer;
-  readonly #pollCount: number;
+  /** Which listener each entry of the poll table is, behind the first. */
+  readonly #pollListeners = new Int32Array(LISTENERS_MAX + 1);
+  #pollCount = 1;
   readonly #events: number;
   readonly #eventsPointer: Pointer;
   #nextSweepMs = 0;
@@ -62,25 +68,42 @@ export class Loop {
     const { kernel } = plane;
     this.plane = plane;
     this.#kernel = kernel;
-    this.#pollCount = 1 + plane.plan.listeners.length;
-    this.#polls = kernel.slab.carve(this.#pollCount * POLLFD_BYTES);
+    this.#polls = kernel.slab.carve((1 + LISTENERS_MAX) * POLLFD_BYTES);
     this.#pollsPointer = kernel.pointer(this.#polls);
     this.#events = kernel.slab.carve(EVENTS_PER_TURN * EPOLL_EVENT_BYTES);
     this.#eventsPointer = kernel.pointer(this.#events);
   }
 
   /**
-   * Opens the listeners.
+   * Opens the listeners of the plan, and serves as it says.
    *
    * Cold: at start.
    *
    * @returns their ports.
-   * @throws {SysError} when one cannot be had.
+   * @throws {SysError | RangeError} when one cannot be had, or there are too many upstreams.
    */
   open(): number[] {
-    const ports = openListeners(this.plane);
-    this.#watch(0, this.plane.epoll);
-    for (const [listener, fd] of this.plane.listenerFds.entries()) this.#watch(1 + listener, fd);
+    return this.adopt(this.plane.plan);
+  }
+
+  /**
+   * Takes another plan over, between two turns.
+   *
+   * Cold: at a change.
+   *
+   * @returns the ports of its listeners.
+   * @throws {SysError | RangeError} as `open`; then all stays as it was.
+   */
+  adopt(plan: Plan): number[] {
+    const { plane } = this;
+    const ports = adoptPlan(plane, plan);
+    const { active, udpFds } = plane.listeners;
+    this.#watch(0, plane.epoll);
+    active.forEach((listener, index) => {
+      this.#pollListeners[1 + index] = listener;
+      this.#watch(1 + index, udpFds[listener]!);
+    });
+    this.#pollCount = 1 + active.length;
     return ports;
   }
 
@@ -103,7 +126,7 @@ export class Loop {
     if (ready === 0 && plane.pending.timers.count === 0 && plane.nowMs < this.#nextDutyMs) return 0;
     if (ready > 0) {
       for (let poll = 1; poll < this.#pollCount; poll++) {
-        if (this.#isReady(poll)) handleDatagrams(plane, poll - 1);
+        if (this.#isReady(poll)) handleDatagrams(plane, this.#pollListeners[poll]!);
       }
       if (this.#isReady(0)) this.#dispatchEvents();
     }
@@ -157,7 +180,7 @@ export class Loop {
         handleTcpChannel(plane, number, generation, events);
         break;
       case TAG_TCP_LISTENER:
-        acceptClients(plane, plane.listenerTcpFds[number]!, number);
+        acceptClients(plane, plane.listeners.tcpFds[number]!, number);
         break;
       case TAG_TCP_CLIENT:
         handleTcpEvent(plane, number, generation, events);
@@ -204,6 +227,8 @@ export class Loop {
     this.#nextSweepMs = plane.nowMs + SWEEP_MS;
     sweepTcp(plane);
     sweepChannels(plane);
+    sweepListeners(plane);
+    sweepViews(plane);
     const { counters } = plane;
     counters[COUNTER.pending] = plane.pending.usedCount;
     counters[COUNTER.waiters] = plane.waiters.usedCount;

@@ -16,7 +16,6 @@ import {
   TCP_MESSAGE_BYTES_MAX,
   UDP_ANSWER_BYTES_MAX,
   UDP_BATCH,
-  UPSTREAM_ROWS,
   UPSTREAMS_MAX,
   WAITERS_MAX,
 } from "../limits.ts";
@@ -27,24 +26,24 @@ import { SendBatch } from "../sys/send_batch.ts";
 import { Sockets } from "../sys/sockets.ts";
 import { Channels } from "../upstream/channels.ts";
 import { PendingTable } from "../upstream/pending.ts";
-import { Route } from "../upstream/route.ts";
+import type { Route } from "../upstream/route.ts";
 import { TcpChannels } from "../upstream/tcp_channels.ts";
 import { UdpChannels } from "../upstream/udp_channels.ts";
-import { Upstream, type UpstreamSettings } from "../upstream/upstream.ts";
-import { CLASS_IN, QUESTION_FIXED_BYTES, TYPE_NS } from "../wire/constants.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { CLASS_IN, NAME_BYTES_MAX, QUESTION_FIXED_BYTES, TYPE_NS } from "../wire/constants.ts";
 import { nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { Reply } from "../wire/reply.ts";
+import { PlanTables } from "./adopt_views.ts";
 import { Client } from "./client.ts";
 import { Exchanges } from "./exchanges.ts";
-import { PluginCounterRows } from "./plugin_counter_rows.ts";
+import { ListenerTable } from "./listener_table.ts";
 import { QueryBatch } from "./query_batch.ts";
 import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
 import { TcpClients } from "./tcp_clients.ts";
-import { View, type ViewContext } from "./view.ts";
+import type { View } from "./view.ts";
 import { Waiters } from "./waiters.ts";
-import { ZoneRouter } from "./zone_router.ts";
 
 /** Kinds of epoll events, in the upper bits of their tag; the number of the thing is below. */
 export const TAG_KIND_SHIFT = 24;
@@ -79,7 +78,8 @@ export interface PlaneOptions {
 
 export class Plane {
   readonly kernel: Kernel;
-  readonly plan: Plan;
+  /** Of which all that follows is made; changed by `adoptPlan`. */
+  plan: Plan;
   readonly cache: Cache;
   readonly counters: Float64Array;
   readonly metrics: MetricsRows;
@@ -105,7 +105,7 @@ export class Plane {
   readonly received: ReceiveBatch;
   readonly answers: SendBatch;
   /** UDP queries of this turn, per upstream. */
-  readonly upstreamBatches: readonly SendBatch[];
+  readonly upstreamBatches: SendBatch[] = [];
   readonly waiters: Waiters;
   readonly pending: PendingTable;
   readonly channels: Channels;
@@ -113,19 +113,16 @@ export class Plane {
   readonly tcpChannels: TcpChannels;
   readonly tcpClients: TcpClients;
   readonly exchanges: Exchanges;
-  readonly upstreams: readonly Upstream[];
-  readonly routes: readonly Route[];
-  readonly views: readonly View[];
-  /** UDP descriptors of the listeners, by listener. */
-  readonly listenerFds: Int32Array;
-  readonly listenerTcpFds: Int32Array;
-  /** When each listener last had datagrams. */
-  readonly lastReceivedMs: Float64Array;
-
-  /** The view of each scope of the plan. */
-  readonly scopeViews: Int32Array;
-  /** Which scope a name belongs to, by listener. */
-  readonly zoneRouters: readonly ZoneRouter[];
+  /** By number; also those that are in no plan any more, until their number is another's. */
+  readonly upstreams: Upstream[] = [];
+  /** By number, likewise. */
+  readonly routes: Route[] = [];
+  /** By id; there are holes. */
+  readonly views: View[] = [];
+  readonly listeners = new ListenerTable();
+  readonly tables = new PlanTables();
+  /** The view of each scope. */
+  scopeViews = new Int32Array(0);
   /** Where a query for a TCP upstream is written before it goes to the connection's buffer. */
   readonly queryScratch: number;
   /** The question of each upstream's health probe, in the slab. */
@@ -134,9 +131,8 @@ export class Plane {
 
   /** Who has the answer that waiters are given: ANSWERED_BY_…, see handoff/answerers.ts. */
   answeredBy = ANSWERED_BY_NONE;
-  /** The scope of what no zone takes, by listener, and whether it is counted. */
-  readonly droppedScopes: Int32Array;
-  readonly countsDropped: boolean;
+  /** Whether what no zone takes is counted. */
+  countsDropped = false;
 
   /** The clock, read once per turn. */
   nowMs: number;
@@ -168,13 +164,6 @@ export class Plane {
     this.answers = new SendBatch(kernel, UDP_BATCH, roundUp(UDP_ANSWER_BYTES_MAX));
     this.waiters = new Waiters(slab, WAITERS_MAX);
     this.pending = new PendingTable(PENDING_MAX, this.nowMs);
-    const { upstreams, routes, views } = buildViews(plan, this.random, contextOf(this));
-    this.upstreams = upstreams;
-    this.routes = routes;
-    this.views = views;
-    this.upstreamBatches = upstreams.map(
-      () => new SendBatch(kernel, UPSTREAM_BATCH, UPSTREAM_QUERY_BYTES),
-    );
     this.channels = new Channels();
     this.udpChannels = new UdpChannels(
       kernel,
@@ -193,87 +182,33 @@ export class Plane {
       TAG_TCP_CHANNEL,
     );
     this.tcpClients = new TcpClients(kernel, this.sockets, this.epoll, TAG_TCP_CLIENT, counters);
-    const listenerCount = plan.listeners.length;
-    this.listenerFds = new Int32Array(listenerCount).fill(-1);
-    this.listenerTcpFds = new Int32Array(listenerCount).fill(-1);
-    this.lastReceivedMs = new Float64Array(listenerCount).fill(Number.NEGATIVE_INFINITY);
-    this.zoneRouters = plan.listeners.map(({ zones }) => new ZoneRouter(zones));
-    this.scopeViews = scopeViewsOf(plan);
-    this.droppedScopes = Int32Array.from(plan.listeners, ({ droppedScope }) => droppedScope);
-    this.countsDropped = plan.views.some(({ metrics }) => metrics);
     this.exchanges = new Exchanges(
       slab.carve(REQUEST_BYTES, 64),
       slab.carve(roundUp(TCP_MESSAGE_BYTES_MAX), 64),
     );
     this.queryScratch = slab.carve(UPSTREAM_QUERY_BYTES, 64);
-    this.probeOffsets = new Int32Array(upstreams.length);
-    this.probeLengths = new Int32Array(upstreams.length);
-    for (const [number, upstream] of upstreams.entries()) this.#writeProbe(upstream, number);
+    this.probeOffsets = new Int32Array(UPSTREAMS_MAX).fill(-1);
+    this.probeLengths = new Int32Array(UPSTREAMS_MAX);
   }
 
-  #writeProbe(upstream: Upstream, number: number): void {
-    const name = nameToWire(upstream.settings.healthCheck.domain);
+  /** Cold: at a change. What there is besides for upstream `number`, which is new. */
+  prepareUpstream(number: number): void {
+    this.upstreamBatches[number] ??= new SendBatch(
+      this.kernel,
+      UPSTREAM_BATCH,
+      UPSTREAM_QUERY_BYTES,
+    );
+    if (this.probeOffsets[number]! < 0) {
+      this.probeOffsets[number] = this.kernel.slab.carve(NAME_BYTES_MAX + QUESTION_FIXED_BYTES);
+    }
+    const name = nameToWire(this.upstreams[number]!.settings.healthCheck.domain);
     const lengthBytes = name.length + QUESTION_FIXED_BYTES;
-    const offset = this.kernel.slab.carve(lengthBytes);
+    const offset = this.probeOffsets[number]!;
     this.bytes.set(name, offset);
     this.view.setUint16(offset + name.length, TYPE_NS);
     this.view.setUint16(offset + name.length + 2, CLASS_IN);
-    this.probeOffsets[number] = offset;
     this.probeLengths[number] = lengthBytes;
   }
-}
-
-function contextOf({ metrics, client, plan, random }: Plane): ViewContext {
-  const counters = new PluginCounterRows(metrics.plugins, client, plan.pluginCounters);
-  return {
-    randomBelow: (limit) => random.below(limit),
-    counter: (name, labels) => counters.counter(name, labels),
-  };
-}
-
-/** Upstreams with the same address and settings are one, whichever server block names them. */
-function buildViews(plan: Plan, random: RandomPool, context: ViewContext) {
-  const upstreams: Upstream[] = [];
-  const numbers = new Map<string, number>();
-  const routes: Route[] = [];
-  const numberOf = (settings: UpstreamSettings): number => {
-    const key = JSON.stringify(settings);
-    let number = numbers.get(key);
-    if (number === undefined) {
-      number = upstreams.length;
-      if (number === UPSTREAMS_MAX) {
-        const limit = `at most ${UPSTREAMS_MAX} different upstreams in all "forward" lines together`;
-        throw new RangeError(`Cannot use this configuration: expected ${limit}`);
-      }
-      numbers.set(key, number);
-      const upstream = new Upstream(settings);
-      upstream.metricsRow = plan.upstreamRows[upstream.name] ?? UPSTREAM_ROWS - 1;
-      upstreams.push(upstream);
-    }
-    return number;
-  };
-  const views = plan.views.map((view, id) => {
-    const own = view.forwards.map((forward) => {
-      const { forceTcp, maxFails, expireMs, healthCheck } = forward;
-      const members = forward.upstreams.map(({ address, port }) =>
-        numberOf({ address, port, forceTcp, maxFails, expireMs, healthCheck }),
-      );
-      const route = new Route(routes.length, forward, members, upstreams, random);
-      routes.push(route);
-      return route;
-    });
-    return new View(id, view, own, context);
-  });
-  return { upstreams, routes, views };
-}
-
-/** A scope that is in no zone has no view. */
-function scopeViewsOf({ listeners }: Plan): Int32Array {
-  const routes = listeners.flatMap(({ zones }) => zones);
-  const last = routes.reduce((highest, { scope }) => Math.max(highest, scope), -1);
-  const views = new Int32Array(last + 1).fill(-1);
-  for (const { scope, view } of routes) views[scope] = view;
-  return views;
 }
 
 function roundUp(bytes: number): number {

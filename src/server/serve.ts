@@ -1,9 +1,10 @@
 /** The life of a data-plane worker: open, serve, finish what is in flight, close. */
 
 import { Cache } from "../cache/cache.ts";
-import { requestedStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
+import { announcedPlan, requestedStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import { metricsRows } from "../handoff/metrics_memory.ts";
+import type { Plan } from "../handoff/plan.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import type { WorkerStart } from "../handoff/worker_start.ts";
 import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
@@ -22,7 +23,7 @@ const FIRST_WORKER = 1;
 export const WORKER_SLAB_BYTES = 2 * PLANE_SLAB_BYTES;
 
 /** Makes the state of a worker. */
-export function createPlane(start: WorkerStart, kernel: Kernel): Plane {
+export function createPlane(start: Omit<WorkerStart, "plans">, kernel: Kernel): Plane {
   return new Plane({
     kernel,
     plan: start.plan,
@@ -44,6 +45,12 @@ export interface ServeEvents {
   readonly onReady: (ports: readonly number[]) => void;
   /** There are records for the control plane, and it does not know yet. */
   readonly onRecords: () => void;
+  /** The next plan that was sent to this worker, oldest first; null when there is none. */
+  readonly takePlan: () => Plan | null;
+  /** The plan of that generation is in effect; these are the ports of its listeners. */
+  readonly onAdopted: (generation: number, ports: readonly number[]) => void;
+  /** It is not, and the one before goes on: why. */
+  readonly onRefused: (generation: number, message: string) => void;
 }
 
 /**
@@ -61,6 +68,7 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   events.onReady(loop.open());
   let warmUp = WarmUp.create(kernel, start.hashSeed);
   let isLeaving = false;
+  let seen = announcedPlan(control, start.worker);
   for (;;) {
     const stage = requestedStage(control);
     if (stage === STAGE_STOP) break;
@@ -68,6 +76,7 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
       isLeaving = true;
       endIdle(loop);
     }
+    if (announcedPlan(control, start.worker) !== seen) seen = adoptNext(loop, events, seen);
     const ready = loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
     if (plane.ring.shouldCall()) events.onRecords();
     // Only when nobody waits: a step after every turn would let queries come faster than they go,
@@ -82,6 +91,22 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   warmUp?.close();
   finishUp(loop, kernel.monotonicMs() + STOP_GRACE_MS);
   loop.close();
+}
+
+/**
+ * Takes over the next plan that has come, if one has.
+ *
+ * @returns the generation that the worker has seen.
+ */
+function adoptNext(loop: Loop, events: ServeEvents, seen: number): number {
+  const plan = events.takePlan();
+  if (plan === null) return seen;
+  try {
+    events.onAdopted(plan.generation, loop.adopt(plan));
+  } catch (error) {
+    events.onRefused(plan.generation, (error as Error).message);
+  }
+  return plan.generation;
 }
 
 /**

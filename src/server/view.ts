@@ -34,7 +34,8 @@ export class View {
   readonly back: readonly BackPlugin[] | null;
   /** ANSWERED_BY_… of each of `back`. */
   readonly backAnswerers: readonly number[];
-  readonly #routes: readonly Route[];
+  /** In the order of the Corefile. */
+  readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
   readonly #cachesAll: boolean;
 
@@ -51,7 +52,7 @@ export class View {
     this.front = front.length === 0 ? null : new FrontStage(front, answerers);
     this.back = back.length === 0 ? null : back;
     this.backAnswerers = backPluginNames(plan.plugins).map(answererOf);
-    this.#routes = routes;
+    this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));
     this.#cachesAll =
@@ -70,8 +71,8 @@ export class View {
 
   /** The first `forward` that takes the query's name, or null. */
   routeFor(query: Query): Route | null {
-    for (let index = 0; index < this.#routes.length; index++) {
-      if (this.#routes[index]!.takes(query)) return this.#routes[index]!;
+    for (let index = 0; index < this.routes.length; index++) {
+      if (this.routes[index]!.takes(query)) return this.routes[index]!;
     }
     return null;
   }

@@ -17,7 +17,7 @@ function viewOf(zones: readonly string[], cached: readonly string[] | null): Vie
 }
 
 function viewPlan(parts: Partial<ViewPlan>): ViewPlan {
-  return { ...emptyViewPlan(".:53", ["."]), ...parts };
+  return { id: 0, ...emptyViewPlan(".:53", ["."]), ...parts };
 }
 
 function cachePlan(zones: readonly string[]) {

@@ -126,7 +126,7 @@ export class WarmUp {
     const batch = BATCHES[this.#roundCount % BATCHES.length];
     for (let count = 0; count < batch; count++) this.#ask();
     // A query that comes alone is received in another way than one of many.
-    if (batch === 1) this.#loop.plane.lastReceivedMs.fill(Number.NEGATIVE_INFINITY);
+    if (batch === 1) this.#loop.plane.listeners.lastReceivedMs.fill(Number.NEGATIVE_INFINITY);
     // Query in, upstream asked; reply in, client answered.
     for (let pass = 0; pass < 2; pass++) {
       this.#loop.turn(0);
@@ -207,6 +207,7 @@ function warmUpPlan(upstreamPort: number): Plan {
     ],
     views: [
       {
+        id: 0,
         name: "warm-up",
         zones: ["."],
         cache: {

@@ -40,6 +40,8 @@ const PORT_MIN = 1024;
 const PORT_COUNT = 65_536 - PORT_MIN;
 const PORT_TRIES_MAX = 16;
 const TCP_BACKLOG = 1024;
+/** Of the discard service (RFC 863), which never writes. */
+const DISCARD_PORT = 9;
 
 export class Sockets {
   readonly #kernel: Kernel;
@@ -145,6 +147,17 @@ export class Sockets {
     this.#option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     const code = this.#connect(fd, address, port);
     return code < 0 && code !== -EINPROGRESS ? this.#closed(fd, code) : fd;
+  }
+
+  /**
+   * From now on nothing more is delivered to the UDP socket `fd`: others of its SO_REUSEPORT group
+   * get it. What is queued can still be read, and answers can be sent. Best effort.
+   */
+  leaveGroup(fd: number): void {
+    this.#kernel.slab.words[this.#length >> 2] = SOCKADDR_BYTES_MAX;
+    this.#kernel.getsockname(fd, this.#addressPointer, this.#lengthPointer);
+    const isIpv6 = this.#kernel.slab.view.getUint16(this.#address, true) === AF_INET6;
+    this.#connect(fd, isIpv6 ? "::1" : "127.0.0.1", DISCARD_PORT);
   }
 
   /** Sends small answers at once. */

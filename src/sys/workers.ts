@@ -4,7 +4,7 @@
  */
 
 import process from "node:process";
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 
 /** Name of the asset in the executable, see build/sea.ts. */
 const WORKER_ASSET = "data_main.js";
@@ -18,10 +18,12 @@ const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 
  * Starts one worker.
  *
  * @param start what it finds as its `workerData`, cloned; shared memory stays shared.
+ * @param ports in `start` that are the worker's from now on.
  */
-export function startWorker(start: object): Worker {
+export function startWorker(start: object, ports: readonly MessagePort[]): Worker {
   const code = embeddedCode();
-  const settings = { workerData: start, resourceLimits: WORKER_LIMITS };
+  const transferList = [...ports];
+  const settings = { workerData: start, transferList, resourceLimits: WORKER_LIMITS };
   if (code !== null) return new Worker(code, { ...settings, eval: true });
   return new Worker(new URL("../data_main.ts", import.meta.url), settings);
 }

@@ -113,7 +113,7 @@ test("nodens ends with 2 and names file and line when the Corefile is wrong", as
     const { code, stdout, stderr } = await runNodens(["-conf", corefile.file]);
     assert.equal(code, 2);
     assert.equal(stdout, "");
-    assert.match(stderr, /Corefile:2: .*cahce.*cache/s);
+    assert.match(stderr, /Corefile:2:5: .*cahce.*cache/s);
     assert.doesNotMatch(stderr, /\n\s+at /);
   } finally {
     corefile.remove();

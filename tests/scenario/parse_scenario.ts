@@ -10,6 +10,8 @@ export interface Step {
   readonly line: number;
   readonly words: readonly string[];
   readonly records: Readonly<Record<Section, readonly DnsRecord[]>>;
+  /** Of a step `Corefile`: the configuration from now on. */
+  readonly corefile: string;
 }
 
 export interface Scenario {
@@ -38,6 +40,8 @@ interface Block {
   readonly body: { readonly line: number; readonly text: string }[];
 }
 
+const NO_RECORDS = { answer: [], authority: [], additional: [] };
+
 /** @throws {ScenarioError} at the first line that is not understood. */
 export function parseScenario(text: string, file: string): Scenario {
   const files: Record<string, string> = {};
@@ -47,11 +51,14 @@ export function parseScenario(text: string, file: string): Scenario {
   let later = "";
   for (const block of splitBlocks(text, file)) {
     const words = splitWords(block.head);
-    if (block.head === "Corefile") corefile = bodyText(block);
+    const isChange = words[0] === "Corefile" && corefile !== "";
+    const line = block.line;
+    if (isChange) steps.push({ line, words, records: NO_RECORDS, corefile: bodyText(block) });
+    else if (block.head === "Corefile") corefile = bodyText(block);
     else if (words[0] === "file" && words.length === 2) files[words[1]!] = bodyText(block);
     else if (words[0] === "later") later = words.slice(1).join(" ");
     else if (words[0] === "machine" && words[1] === "has") addresses.push(...words.slice(2));
-    else steps.push({ line: block.line, words, records: readRecords(block, file) });
+    else steps.push({ line, words, records: readRecords(block, file), corefile: "" });
   }
   if (corefile === "") throw new ScenarioError(file, 1, "there is no Corefile");
   return { file, corefile, files, addresses, steps, later };

@@ -64,11 +64,7 @@ class ScenarioRun {
       seed,
     });
     this.#startMs = this.#server.sim.clock.nowMs;
-    for (const { forwards } of this.#server.plan.views) {
-      for (const { upstreams, healthCheck } of forwards) {
-        for (const upstream of upstreams) this.#addUpstream(upstream, healthCheck.domain);
-      }
-    }
+    this.#addUpstreams();
     this.#server.settle();
   }
 
@@ -77,6 +73,7 @@ class ScenarioRun {
     try {
       if (subject === "client") this.#playClient(step);
       else if (subject === "upstream") this.#playUpstream(step);
+      else if (subject === "Corefile") this.#playCorefile(step);
       else this.#playOther(step);
     } catch (error) {
       if (error instanceof ScenarioError || !(error instanceof SyntaxError)) throw error;
@@ -207,6 +204,23 @@ class ScenarioRun {
     action();
   }
 
+  /** Another configuration, which the server takes over, or refuses if the step says so. */
+  #playCorefile(step: Step): void {
+    const [, ...rest] = step.words;
+    const isRefused = rest.join(" ") === "is refused";
+    if (rest.length > 0 && !isRefused) throw this.#error(step, `"Corefile ${rest[0]}" is no step`);
+    this.#log(isRefused ? "another Corefile is refused" : "another Corefile");
+    let problem: Error | null = null;
+    try {
+      this.#server.reload(step.corefile);
+    } catch (error) {
+      problem = error as Error;
+    }
+    if (isRefused && problem === null) throw this.#error(step, "was not refused");
+    if (!isRefused && problem !== null) throw this.#error(step, problem.message);
+    this.#addUpstreams();
+  }
+
   #playOther(step: Step): void {
     const text = step.words.join(" ");
     const [, time] = /^time passes (\S+)$/.exec(text) ?? [];
@@ -249,6 +263,14 @@ class ScenarioRun {
     }
     if (to !== undefined) for (const client of clients) client.turnTo(parseEndpoint(to));
     return clients.slice(0, count);
+  }
+
+  #addUpstreams(): void {
+    for (const { forwards } of this.#server.plan.views) {
+      for (const { upstreams, healthCheck } of forwards) {
+        for (const upstream of upstreams) this.#addUpstream(upstream, healthCheck.domain);
+      }
+    }
   }
 
   #addUpstream(upstream: { address: string; port: number }, probeName: string): void {

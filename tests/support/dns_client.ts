@@ -13,6 +13,8 @@ export interface AskOptions {
   readonly transport?: "udp" | "tcp";
   /** EDNS buffer size; 0 sends no OPT. Default 1232. */
   readonly udpSizeBytes?: number;
+  /** EDNS options to send, as dns-packet has them. */
+  readonly ednsOptions?: readonly object[];
   /** Default 2,000. */
   readonly timeoutMs?: number;
   /** Default 127.0.0.1. */
@@ -36,7 +38,15 @@ export function ask(
     questions: [{ type: type as RecordType, name, class: "IN" }],
     additionals:
       udpSizeBytes > 0
-        ? [{ type: "OPT", name: ".", udpPayloadSize: udpSizeBytes, flags: 0, options: [] } as never]
+        ? [
+            {
+              type: "OPT",
+              name: ".",
+              udpPayloadSize: udpSizeBytes,
+              flags: 0,
+              options: [...(options.ednsOptions ?? [])],
+            } as never,
+          ]
         : [],
   };
   return options.transport === "tcp"

@@ -42,6 +42,7 @@ const EADDRNOTAVAIL = 99;
 const EAFNOSUPPORT = 97;
 const ENOPROTOOPT = 92;
 const POLLNVAL = 0x20;
+const WILDCARDS = new Set(["0.0.0.0", "::"]);
 
 export class SimKernel extends SimSystem implements Kernel {
   pointer(offset: number): Pointer {
@@ -211,8 +212,10 @@ export class SimKernel extends SimSystem implements Kernel {
       const local = { address: source, port: file.local.port || this.network.ephemeralPort() };
       if (file instanceof UdpFile) {
         if (!file.isBound) file.bind(local);
-        // connect(2) fixes the local address, too: that of the route.
-        if (file.isBound) file.local = { address: source, port: file.local.port };
+        // connect(2) fixes the local address, too, where bind(2) has not: that of the route.
+        if (WILDCARDS.has(file.local.address)) {
+          file.local = { address: source, port: file.local.port };
+        }
         file.remote = remote;
         return 0;
       }

@@ -9,10 +9,13 @@ import { Cache } from "../../src/cache/cache.ts";
 import { compilePlan } from "../../src/config/compile.ts";
 import { requireConfig } from "../../src/config/load.ts";
 import { type InterfaceAddresses, memorySource } from "../../src/config/source.ts";
+import { ViewNumbers } from "../../src/config/view_numbers.ts";
+import { controlMemory } from "../../src/handoff/control.ts";
 import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
 import { metricsMemory } from "../../src/handoff/metrics_memory.ts";
 import type { Plan } from "../../src/handoff/plan.ts";
 import { RingReader, ringMemory } from "../../src/handoff/ring.ts";
+import type { WorkerStart } from "../../src/handoff/worker_start.ts";
 import { CHANNELS_MAX } from "../../src/limits.ts";
 import { Loop } from "../../src/server/loop.ts";
 import { PLANE_SLAB_BYTES } from "../../src/server/plane.ts";
@@ -38,42 +41,35 @@ export interface SimServerOptions extends SimKernelOptions {
 export class SimServer {
   readonly sim: SimKernel;
   readonly loop: Loop;
-  readonly plan: Plan;
+  /** In effect at the moment. */
+  plan: Plan;
   /** Records for the plugins `log` and `errors`. */
   readonly records: RingReader;
   readonly #counters = countersMemory(1);
   readonly metricsMemory = metricsMemory(1);
+  readonly #options: SimServerOptions;
+  readonly #numbers = new ViewNumbers();
+  #generation = 0;
   /** Descriptors open right after the start. */
   readonly openCountAtStart: number;
 
   /** @throws {ConfigError | SysError} when the server cannot start. */
   constructor(options: SimServerOptions) {
-    const { corefile, files, interfaces, cacheBytes = 4 * 1024 * 1024 } = options;
-    const source = memorySource(
-      { ...files, [COREFILE]: corefile },
-      { interfaces: interfaces ?? [] },
-    );
-    this.plan = compilePlan(requireConfig({ confFile: COREFILE, source }).config, 1);
+    const { corefile, cacheBytes = 4 * 1024 * 1024 } = options;
+    this.#options = options;
+    this.plan = this.#compile(corefile);
     this.sim = new SimKernel({ slabBytes: PLANE_SLAB_BYTES, ...options });
     const ring = ringMemory(RING_BYTES);
     this.records = new RingReader(ring);
     const cacheMemory = Cache.memoryFor(cacheBytes);
-    new Cache(cacheMemory, { shared: false }).setViews(
-      this.plan.views.map(({ cache }, view) => ({
-        view,
-        successCapacity: cache?.success.capacity ?? 0,
-        denialCapacity: cache?.denial.capacity ?? 0,
-      })),
-      0,
-    );
-    const start = {
+    const start: Omit<WorkerStart, "plans"> = {
       worker: 1,
       workerCount: 1,
       plan: this.plan,
       cacheMemory,
       countersMemory: this.#counters,
       metricsMemory: this.metricsMemory,
-      controlMemory: new SharedArrayBuffer(64),
+      controlMemory: controlMemory(),
       ringMemory: ring,
       originMs: 0,
       hashSeed: this.sim.prng.uint32() | 0,
@@ -83,6 +79,17 @@ export class SimServer {
     this.loop = new Loop(createPlane(start, this.sim));
     this.loop.open();
     this.openCountAtStart = this.sim.openCount;
+  }
+
+  /**
+   * Takes over another Corefile.
+   *
+   * @throws {ConfigError | SysError | RangeError} when that cannot be; the server goes on as it is.
+   */
+  reload(corefile: string): void {
+    const plan = this.#compile(corefile);
+    this.loop.adopt(plan);
+    this.plan = plan;
   }
 
   /** Runs the server until it has nothing to do at this moment. */
@@ -106,6 +113,15 @@ export class SimServer {
       if (sim.clock.nowMs !== nowMs) turns = 0;
       nowMs = sim.clock.nowMs;
     }
+  }
+
+  #compile(corefile: string): Plan {
+    const { files, interfaces = [] } = this.#options;
+    const source = memorySource({ ...files, [COREFILE]: corefile }, { interfaces });
+    const { config } = requireConfig({ confFile: COREFILE, source });
+    this.#generation += 1;
+    const nowMs = this.#generation === 1 ? 0 : this.sim.clock.nowMs;
+    return compilePlan(config, this.#generation, { numbers: this.#numbers, nowMs });
   }
 
   counter(name: CounterName): number {

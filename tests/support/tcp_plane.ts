@@ -142,7 +142,7 @@ export class TcpPlane {
       ...{ bytes: slab.bytes, words: slab.words, view: slab.view, hashSeed: 1, tcpClients },
       ...{ query, client, nowMs: sim.monotonicMs(), nowSec: 0, turn: 0 },
       cache: fakeCache(hitBytes),
-      zoneRouters: [{ find: () => (first("refused") ? -1 : 0) }],
+      listeners: { routers: [{ find: () => (first("refused") ? -1 : 0) }] },
       scopeViews: Int32Array.of(0),
       views: [
         {

@@ -1,6 +1,7 @@
 /** `cache` directives to checked settings and a `CachePlan`. See README.md. */
 
 import * as z from "zod/mini";
+import type { Token } from "../../config/lexer.ts";
 import type { Directive, OptionLine } from "../../config/parser.ts";
 import { parseZones } from "../../config/server_key.ts";
 import { isWithinZone } from "../../config/zone.ts";
@@ -14,6 +15,8 @@ const SUCCESS_TTL_SEC = 3600;
 const DENIAL_TTL_SEC = 1800;
 const SERVFAIL_MS = 5_000;
 const MINUTE_MS = 60_000;
+/** Fewer answers than this are the TTL, in most Corefiles that say so. */
+const CAPACITY_USUAL_MIN = 256;
 const HOUR_MS = 3_600_000;
 
 const capacity = wholeNumber(0, "a whole number from 0");
@@ -102,13 +105,7 @@ function readArguments(
     zoneTokens = zoneTokens.slice(1);
   }
   const zones = zoneTokens.length === 0 ? [...context.zones] : reader.zones(zoneTokens);
-  for (const token of zoneTokens) {
-    const named = parseZones(token.text).zones;
-    if (named === null || context.zones.length === 0) continue;
-    if (named.some((name) => touches(name, context.zones))) continue;
-    const hint = /^[0-9.]+[a-z]+$/.test(token.text) ? ": write the TTL as a number of seconds" : "";
-    reader.warning(token, `Zone "${token.text}" has nothing in this server block${hint}`);
-  }
+  for (const token of zoneTokens) warnOfZone(reader, token, context);
   return {
     zones,
     success: { capacity: null, ttlSecMax: ttl ?? SUCCESS_TTL_SEC, ttlSecMin: 0 },
@@ -121,6 +118,19 @@ function readArguments(
     serveStale: null,
     preferPositive: false,
   };
+}
+
+/** A zone without a name in the server block, or a number that was meant as the TTL. */
+function warnOfZone(reader: DirectiveReader, token: Token, { zones }: SetupContext): void {
+  const number = /^([0-9]+)[a-z]*$/.exec(token.text)?.[1];
+  if (number !== undefined) {
+    const wanted = `a TTL is a number of seconds before the zones, as in "cache ${number}"`;
+    reader.warning(token, `"${token.text}" is read as a zone: ${wanted}`);
+    return;
+  }
+  const named = parseZones(token.text).zones;
+  if (named === null || zones.length === 0 || named.some((name) => touches(name, zones))) return;
+  reader.warning(token, `Zone "${token.text}" has nothing in this server block`);
 }
 
 function touches(name: string, zones: readonly string[]): boolean {
@@ -136,7 +146,14 @@ function readClass(
   if (!reader.count(line, { min: 1, max: 3, syntax: `${name} CAPACITY [TTL] [MINTTL]` })) return;
   const [capacityToken, ttlToken, minTtlToken] = line.args;
   target.capacity = reader.integer(capacityToken, `CAPACITY of ${name}`, capacity);
-  if (ttlToken === undefined) return;
+  if (ttlToken === undefined) {
+    const { capacity: found } = target;
+    if (found !== null && found > 0 && found < CAPACITY_USUAL_MIN) {
+      const wanted = `a TTL of ${found} seconds is written "${name} 9984 ${found}"`;
+      reader.warning(capacityToken, `CAPACITY of ${name} is only ${found} answers: ${wanted}`);
+    }
+    return;
+  }
   target.ttlSecMax = reader.integer(ttlToken, `TTL of ${name}`, ttlSec) ?? target.ttlSecMax;
   if (minTtlToken === undefined) return;
   target.ttlSecMin = reader.integer(minTtlToken, `MINTTL of ${name}`, minTtlSec) ?? 0;

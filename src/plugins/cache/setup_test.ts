@@ -99,11 +99,29 @@ test("cache: prefetch and serve_stale are checked, kept, and said to have no eff
   assert.equal(immediate.settings.serveStale?.recheckMs, 10_000);
 });
 
+test("cache: a TTL that is read as a zone or as a capacity is warned about", () => {
+  const wanted = "a TTL is a number of seconds before the zones, as in";
+  for (const [directive, problem] of [
+    ["cache 30s", `"30s" is read as a zone: ${wanted} "cache 30"`],
+    ["cache example.org 60", `"60" is read as a zone: ${wanted} "cache 60"`],
+    [
+      "cache { success 30\n}",
+      'CAPACITY of success is only 30 answers: a TTL of 30 seconds is written "success 9984 30"',
+    ],
+    [
+      "cache { denial 5\n}",
+      'CAPACITY of denial is only 5 answers: a TTL of 5 seconds is written "denial 9984 5"',
+    ],
+  ] as const) {
+    assert.deepEqual(readSetup(cacheSetup, directive).problems, [`2: ${problem}`]);
+  }
+  for (const directive of ["cache 30 example.org", "cache { success 9984\n denial 5 5\n}"]) {
+    assert.deepEqual(readSetup(cacheSetup, directive).problems, []);
+  }
+});
+
 test("cache: a zone outside the server block is warned about", () => {
   const options = { zones: ["cluster.local."] };
-  assert.deepEqual(readSetup(cacheSetup, "cache 30s", options).problems, [
-    '2: Zone "30s" has nothing in this server block: write the TTL as a number of seconds',
-  ]);
   assert.deepEqual(readSetup(cacheSetup, "cache example.org", options).problems, [
     '2: Zone "example.org" has nothing in this server block',
   ]);
@@ -135,7 +153,7 @@ test("cache: every wrong value is reported with what was expected", () => {
   );
   checkErrors(
     "cache {\nservfail 5\nservfail\nkeepttl yes\n}",
-    '3: Cannot read DURATION of servfail: expected a duration from 0 to 5m, such as 5s, got "5"',
+    '3: Cannot read DURATION of servfail: expected a duration from 0 to 5m, such as 5s, got "5": did you mean "5s"?',
     '4: Missing argument after "servfail": expected servfail DURATION',
     '5: Unexpected "yes" after "keepttl": expected keepttl alone',
   );

@@ -181,7 +181,7 @@ test("forward: wrong options are reported with what was expected", () => {
   checkOptionErrors(
     "max_fails -1\nexpire 10\nmax_concurrent x",
     '3: Cannot read NUMBER of max_fails: expected a whole number from 0, got "-1"',
-    '4: Cannot read DURATION of expire: expected a duration from 0, such as 10s, got "10"',
+    '4: Cannot read DURATION of expire: expected a duration from 0, such as 10s, got "10": did you mean "10s"?',
     '5: Cannot read NUMBER of max_concurrent: expected a whole number from 0, got "x"',
   );
   checkOptionErrors(

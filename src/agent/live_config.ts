@@ -1,0 +1,173 @@
+/**
+ * The configuration of a running server: read at start, watched, taken over when it changes.
+ *
+ *   files ─ inputs ─ Config ─ compile ─ Plan ─ interception's part ─ workers
+ *     └──── watch ── when ─ Reloader ────────────────────────────────┘
+ */
+
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { compilePlan } from "../config/compile.ts";
+import type { Config } from "../config/config.ts";
+import { createInputs, type Inputs, inputsOptions, requireReading } from "../config/inputs.ts";
+import type { InputsReading } from "../config/inputs_reading.ts";
+import { locateProblem, type Problem } from "../config/problem.ts";
+import type { RunOptions } from "../config/run_options.ts";
+import { DATA_LINK } from "../config/source.ts";
+import { ViewNumbers } from "../config/view_numbers.ts";
+import type { Plan } from "../handoff/plan.ts";
+import { PlanNumbers } from "../handoff/plan_numbers.ts";
+import { loggerOf } from "../log/logger.ts";
+import { type Reading, Reloader, type ReloadReason, type ReloadState } from "./reload.ts";
+import { reloadTiming } from "./reload_timing.ts";
+
+/** Where a configuration of a running server goes. */
+export interface ConfigTaker {
+  /**
+   * Makes the server work by a plan. @returns null, or why it goes on as before: a sentence without
+   * its full stop.
+   */
+  take(plan: Plan, config: Config): Promise<string | null>;
+}
+
+export class LiveConfig {
+  /** Of what is counted. */
+  readonly rows = new PlanNumbers();
+  readonly #inputs: Inputs;
+  readonly #views = new ViewNumbers();
+  readonly #logger = loggerOf("agent");
+  #reading: InputsReading & { readonly config: Config };
+  /** What was read last, in effect or not. */
+  #newest: InputsReading | null = null;
+  #generation = 0;
+  #reloader: Reloader | null = null;
+  #watch: { stop(): void } | null = null;
+
+  private constructor(inputs: Inputs, reading: InputsReading & { readonly config: Config }) {
+    this.#inputs = inputs;
+    this.#reading = reading;
+  }
+
+  /** Reads what to start with, and says what is odd about it. @throws {ConfigError} */
+  static async read(options: RunOptions): Promise<LiveConfig> {
+    const inputs = createInputs(inputsOptions(options));
+    const live = new LiveConfig(inputs, await requireReading(inputs));
+    for (const problem of live.#reading.problems) live.#say(problem);
+    return live;
+  }
+
+  /** The configuration in effect. */
+  get config(): Config {
+    return this.#reading.config;
+  }
+
+  /** null before `follow`. */
+  get state(): ReloadState | null {
+    return this.#reloader?.state ?? null;
+  }
+
+  /** A plan of `config`. @throws {RangeError} when there are too many server blocks. */
+  compile(config: Config): Plan {
+    this.#generation += 1;
+    return compilePlan(config, this.#generation, {
+      numbers: this.#views,
+      rows: this.rows,
+      nowMs: performance.now(),
+    });
+  }
+
+  /** From now on changes go to `taker`: by themselves or, if nobody wants that, when asked for. */
+  follow(taker: ConfigTaker): void {
+    const say = (level: "info" | "warn" | "error") => (text: string) =>
+      this.#logger[level]("{text}", { text });
+    this.#reloader = new Reloader(
+      {
+        read: async () => {
+          this.#newest = await this.#inputs.read();
+          return readingOf(this.#newest);
+        },
+        adopt: async (config) => await this.#adopt(config, taker),
+        info: say("info"),
+        warn: say("warn"),
+        error: say("error"),
+        wallMs: () => Date.now(),
+      },
+      readingOf(this.#reading),
+    );
+    this.#watchFor();
+  }
+
+  /** Looks for a change now. */
+  async reload(reason: ReloadReason): Promise<void> {
+    await this.#reloader?.request(reason);
+  }
+
+  /** Follows no more changes. */
+  async stop(): Promise<void> {
+    this.#watch?.stop();
+    await this.#reloader?.stop();
+  }
+
+  async #adopt(config: Config, taker: ConfigTaker): Promise<string | null> {
+    let plan: Plan;
+    try {
+      plan = this.compile(config);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    const problem = await taker.take(plan, config);
+    if (problem !== null) return problem;
+    const timing = JSON.stringify(this.#timing());
+    this.#reading = { ...this.#newest!, config };
+    if (JSON.stringify(this.#timing()) !== timing) this.#watchFor();
+    return null;
+  }
+
+  #timing() {
+    const { config, rendered, file } = this.#reading;
+    const isMounted = existsSync(join(dirname(file), DATA_LINK));
+    return reloadTiming(config, rendered !== null || isMounted);
+  }
+
+  /** Changes are noticed within a second; how soon they are looked at is for `reload` to say. */
+  #watchFor(): void {
+    this.#watch?.stop();
+    const timing = this.#timing();
+    if (timing === null) {
+      this.#watch = null;
+      return;
+    }
+    let timer: NodeJS.Timeout | null = null;
+    const watch = this.#inputs.watch(() => {
+      const waitMs = timing.intervalMs + Math.random() * timing.jitterMs;
+      timer ??= setTimeout(() => {
+        timer = null;
+        void this.reload("change");
+      }, waitMs).unref();
+    });
+    this.#watch = {
+      stop: () => {
+        watch.stop();
+        if (timer !== null) clearTimeout(timer);
+      },
+    };
+  }
+
+  /** Also an error may be no reason not to start, such as a broken ConfigMap of kube-dns. */
+  #say(problem: Problem): void {
+    const text = locateProblem(problem);
+    if (problem.severity === "error") this.#logger.error("{text}", { text });
+    else this.#logger.warn("{text}", { text });
+  }
+}
+
+/**
+ * Two readings are the same when their settings are: also what plugins have read counts, such as
+ * the lines of `hosts`, and where a line stands does not.
+ */
+function readingOf({ config, problems, hash }: InputsReading): Reading {
+  if (config === null) return { config, problems, hash };
+  const text = JSON.stringify(config, (key, value) => (key === "place" ? undefined : value));
+  return { config, problems, hash: createHash("sha512").update(text).digest("hex") };
+}

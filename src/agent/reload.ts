@@ -1,0 +1,154 @@
+/**
+ * Another configuration while the server serves: read, checked, taken over, or refused with the one
+ * before going on.
+ *
+ * One change at a time; requests that come meanwhile are one more look afterwards. What was refused
+ * is not tried again until it changes or somebody asks for it.
+ */
+
+import type { Config } from "../config/config.ts";
+import { locateProblem, type Problem } from "../config/problem.ts";
+
+/** What is read of the configuration, see config/inputs.ts. */
+export interface Reading {
+  readonly config: Config | null;
+  readonly problems: readonly Problem[];
+  /** Changes with what the configuration says, not with how it is written. */
+  readonly hash: string;
+}
+
+export interface ReloadParts {
+  /** Reads all that a configuration is made of. */
+  read(): Promise<Reading>;
+  /** Makes the whole server work by `config`. @returns null, or why it does not: a sentence. */
+  adopt(config: Config): Promise<string | null>;
+  info(text: string): void;
+  warn(text: string): void;
+  error(text: string): void;
+  /** Milliseconds since 1970. */
+  wallMs(): number;
+}
+
+/** What there is to know from outside. */
+export interface ReloadState {
+  /** Of the configuration in effect. */
+  readonly hash: string;
+  /** When it came into effect, milliseconds since 1970. */
+  readonly loadedMs: number;
+  /** Configurations that came into effect, the first included. */
+  readonly loadedCount: number;
+  /** Attempts that were refused. */
+  readonly failedCount: number;
+  /** Why the newest one was refused, a line each; empty when it is in effect. */
+  readonly problems: readonly string[];
+}
+
+/** Who asks for a look. A signal tries again what was refused before. */
+export type ReloadReason = "change" | "signal";
+
+export class Reloader {
+  readonly #parts: ReloadParts;
+  #state: ReloadState;
+  /** What was refused last; empty when nothing was. */
+  #refusedHash = "";
+  #running: Promise<void> | null = null;
+  #next: ReloadReason | null = null;
+  #isStopped = false;
+
+  /** @param first what the server has been started with. */
+  constructor(parts: ReloadParts, first: Reading) {
+    this.#parts = parts;
+    this.#state = {
+      hash: first.hash,
+      loadedMs: parts.wallMs(),
+      loadedCount: 1,
+      failedCount: 0,
+      problems: [],
+    };
+  }
+
+  get state(): ReloadState {
+    return this.#state;
+  }
+
+  /** Looks whether there is another configuration. Settles when that has been dealt with. */
+  request(reason: ReloadReason): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    if (this.#next !== "signal") this.#next = reason;
+    // Not at once: a request that comes while it begins must find that it is running.
+    this.#running ??= Promise.resolve()
+      .then(() => this.#run())
+      .finally(() => {
+        this.#running = null;
+      });
+    return this.#running;
+  }
+
+  /** Takes no more requests, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#next = null;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#next !== null) {
+      const reason = this.#next;
+      this.#next = null;
+      await this.#look(reason);
+    }
+  }
+
+  async #look(reason: ReloadReason): Promise<void> {
+    const { read, adopt } = this.#parts;
+    const reading = await read();
+    if (this.#isStopped) return;
+    if (reading.hash === this.#state.hash && reading.config !== null) {
+      this.#noteSame(reason);
+      return;
+    }
+    if (reading.hash === this.#refusedHash && reason === "change") return;
+    this.#parts.info("Reloading");
+    const lines = reading.problems.map(locateProblem);
+    if (reading.config === null) {
+      this.#refuse(reading.hash, lines);
+      return;
+    }
+    for (const line of lines) this.#parts.warn(line);
+    const problem = await adopt(reading.config);
+    if (problem !== null) {
+      this.#refuse(reading.hash, [problem]);
+      return;
+    }
+    this.#refusedHash = "";
+    const { loadedCount } = this.#state;
+    this.#state = {
+      ...this.#state,
+      hash: reading.hash,
+      loadedMs: this.#parts.wallMs(),
+      loadedCount: loadedCount + 1,
+      problems: [],
+    };
+    this.#parts.info(`plugin/reload: Running configuration SHA512 = ${reading.hash}`);
+    this.#parts.info("Reloading complete");
+  }
+
+  /** Somebody may have taken a mistake back. */
+  #noteSame(reason: ReloadReason): void {
+    const wasRefused = this.#refusedHash !== "";
+    this.#refusedHash = "";
+    if (wasRefused) this.#state = { ...this.#state, problems: [] };
+    if (!wasRefused && reason === "change") return;
+    this.#parts.info("the configuration is the one in effect: there is nothing to reload");
+  }
+
+  #refuse(hash: string, problems: readonly string[]): void {
+    this.#refusedHash = hash;
+    this.#state = { ...this.#state, failedCount: this.#state.failedCount + 1, problems };
+    for (const problem of problems) this.#parts.error(problem);
+    const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
+    this.#parts.error(
+      `plugin/reload: Corefile changed but reload failed: ${count}: the configuration before goes on`,
+    );
+  }
+}

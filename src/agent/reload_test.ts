@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Config } from "../config/config.ts";
+import { locateProblem, Problems } from "../config/problem.ts";
+import { type Reading, Reloader } from "./reload.ts";
+
+function reading(name: string): Reading {
+  return { config: { file: name, servers: [] } as unknown as Config, problems: [], hash: name };
+}
+
+function broken(name: string): Reading {
+  const problems = new Problems();
+  problems.error({ file: "Corefile", line: 3, column: 5 }, `Cannot read ${name}`);
+  problems.error({ file: "Corefile", line: 7, column: 1 }, "Unexpected end");
+  return { config: null, problems: problems.sorted(), hash: name };
+}
+
+/** A server whose configuration is what `next` says. */
+function setUp() {
+  const lines: string[] = [];
+  const adopted: string[] = [];
+  const server = {
+    lines,
+    adopted,
+    next: reading("one"),
+    /** Why it refuses to adopt. */
+    refusal: null as string | null,
+    readCount: 0,
+    /** Called while a configuration is read. */
+    whileReading: () => {},
+    reloader: null as unknown as Reloader,
+  };
+  server.reloader = new Reloader(
+    {
+      async read() {
+        server.readCount += 1;
+        const { next } = server;
+        server.whileReading();
+        return next;
+      },
+      async adopt({ file }) {
+        if (server.refusal === null) adopted.push(file);
+        return server.refusal;
+      },
+      info: (text) => lines.push(`info ${text}`),
+      warn: (text) => lines.push(`warn ${text}`),
+      error: (text) => lines.push(`error ${text}`),
+      wallMs: () => 1000 * (adopted.length + 1),
+    },
+    reading("one"),
+  );
+  return server;
+}
+
+test("Reloader.request() does nothing while the configuration is the one in effect", async () => {
+  const server = setUp();
+  await server.reloader.request("change");
+  assert.deepEqual([server.adopted, server.lines], [[], []]);
+  await server.reloader.request("signal");
+  assert.deepEqual(server.lines, [
+    "info the configuration is the one in effect: there is nothing to reload",
+  ]);
+});
+
+test("Reloader.request() takes another configuration over and says so", async () => {
+  const server = setUp();
+  server.next = reading("two");
+  await server.reloader.request("change");
+  assert.deepEqual(server.adopted, ["two"]);
+  assert.deepEqual(server.lines, [
+    "info Reloading",
+    "info plugin/reload: Running configuration SHA512 = two",
+    "info Reloading complete",
+  ]);
+  assert.deepEqual(server.reloader.state, {
+    hash: "two",
+    loadedMs: 2000,
+    loadedCount: 2,
+    failedCount: 0,
+    problems: [],
+  });
+});
+
+test("Reloader.request() says all that is wrong with a configuration, once", async () => {
+  const server = setUp();
+  server.next = broken("two");
+  await server.reloader.request("change");
+  await server.reloader.request("change");
+  assert.deepEqual(server.adopted, []);
+  assert.deepEqual(server.lines, [
+    "info Reloading",
+    ...broken("two").problems.map((problem) => `error ${locateProblem(problem)}`),
+    "error plugin/reload: Corefile changed but reload failed: 2 problems: the configuration before goes on",
+  ]);
+  assert.equal(server.reloader.state.hash, "one");
+  assert.equal(server.reloader.state.failedCount, 1);
+  assert.equal(server.reloader.state.problems.length, 2);
+});
+
+test("Reloader.request() tries again what was refused when a signal asks, or it has changed", async () => {
+  const server = setUp();
+  server.next = reading("two");
+  server.refusal = "Cannot listen on 192.0.2.1:53: the port is in use by another process";
+  await server.reloader.request("change");
+  await server.reloader.request("change");
+  assert.equal(server.reloader.state.failedCount, 1);
+  await server.reloader.request("signal");
+  assert.equal(server.reloader.state.failedCount, 2);
+  server.refusal = null;
+  await server.reloader.request("signal");
+  assert.deepEqual(server.adopted, ["two"]);
+  assert.deepEqual(server.reloader.state.problems, []);
+});
+
+test("Reloader.request() forgets a mistake that was taken back", async () => {
+  const server = setUp();
+  server.next = broken("two");
+  await server.reloader.request("change");
+  server.next = reading("one");
+  await server.reloader.request("change");
+  assert.deepEqual(server.reloader.state.problems, []);
+  assert.deepEqual(server.adopted, []);
+  server.next = broken("two");
+  await server.reloader.request("change");
+  assert.equal(server.reloader.state.failedCount, 2);
+});
+
+test("Reloader.request() makes one look of all requests that come during another", async () => {
+  const server = setUp();
+  server.whileReading = () => {
+    server.next = reading("two");
+    server.whileReading = () => {};
+    for (const reason of ["change", "signal", "change"] as const) {
+      void server.reloader.request(reason);
+    }
+  };
+  await server.reloader.request("change");
+  assert.deepEqual([server.readCount, server.adopted], [2, ["two"]]);
+});
+
+test("Reloader.stop() waits for what is under way and begins nothing else", async () => {
+  const server = setUp();
+  server.next = reading("two");
+  let stopped: Promise<void> | null = null;
+  server.whileReading = () => {
+    stopped = server.reloader.stop();
+  };
+  await server.reloader.request("change");
+  await stopped;
+  await server.reloader.request("signal");
+  assert.deepEqual([server.readCount, server.adopted], [1, []]);
+});

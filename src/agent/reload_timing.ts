@@ -1,0 +1,31 @@
+/** When a change of the configuration is looked at. */
+
+import type { Config } from "../config/config.ts";
+
+export interface ReloadTiming {
+  /** From the moment at which it is noticed. */
+  readonly intervalMs: number;
+  /** At random between 0 and this on top. */
+  readonly jitterMs: number;
+}
+
+const AT_ONCE: ReloadTiming = { intervalMs: 0, jitterMs: 0 };
+/** What `reload` means in CoreDNS without arguments: written so, nobody has asked for a delay. */
+const DEFAULT_INTERVAL_MS = 30_000;
+
+/**
+ * Nobody loses anything by a change here, so it is looked at as soon as it is noticed, unless a
+ * `reload` names an interval. Of several, the shortest counts: all server blocks change together.
+ *
+ * @param isManaged somebody else writes the configuration: a mounted ConfigMap, or a template. Then
+ * changes are looked at even without `reload`.
+ * @returns null when changes are only looked at when a signal asks for it, as in CoreDNS.
+ */
+export function reloadTiming(config: Config, isManaged: boolean): ReloadTiming | null {
+  const timings = config.servers.flatMap(({ plugins }) => plugins.reload ?? []);
+  if (timings.length === 0) return isManaged ? AT_ONCE : null;
+  const shortest = timings.reduce((one, other) =>
+    other.intervalMs < one.intervalMs ? other : one,
+  );
+  return shortest.intervalMs === DEFAULT_INTERVAL_MS ? AT_ONCE : shortest;
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memorySource } from "../config/source.ts";
+import { configCommand } from "./config_command.ts";
+import { type ConfigOptions, readConfigOptions } from "./config_flags.ts";
+import { UsageError } from "./usage_error.ts";
+
+const TEXT =
+  "example.org {\n bind 127.0.0.1\n errors {\n  stacktrace\n }\n forward . 192.0.2.1\n}\n";
+
+function run(output: ConfigOptions["output"], text = TEXT) {
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const terminal = {
+    out: (line: string) => lines.push(line),
+    error: (line: string) => errors.push(line),
+  };
+  const options = { file: null, dnsPort: 1053, ownAddresses: [], output };
+  const code = configCommand(options, terminal, memorySource({ Corefile: text }));
+  return { code, out: lines.join("\n"), errors };
+}
+
+test("configCommand() prints settings as an outline, and warnings on standard error", () => {
+  const { code, out, errors } = run("text", "example.org {\n bind 127.0.0.1\n}\n");
+  assert.equal(code, 0);
+  assert.equal(
+    out,
+    `file: "Corefile"
+servers:
+  - name: "example.org"
+    place: { file: "Corefile", line: 1, column: 1 }
+    serves:
+      - { zone: "example.org.", port: 1053 }
+    addresses: ["127.0.0.1"]
+    plugins:
+      bind:
+        addresses: ["127.0.0.1"]`,
+  );
+  assert.deepEqual(errors, [
+    "1 warning:",
+    'Corefile:1:1: Server block "example.org" has no forward: it answers REFUSED',
+    "",
+  ]);
+});
+
+test("configCommand() prints settings and their schema as JSON", () => {
+  const { servers } = JSON.parse(run("json").out);
+  assert.equal(servers[0].plugins.forward.rules[0].expireMs, 10_000);
+  const schema = JSON.parse(run("schema", "broken {").out);
+  assert.equal(schema.$schema, "https://json-schema.org/draft/2020-12/schema");
+});
+
+test("configCommand() returns 2 and prints problems when the Corefile cannot be used", () => {
+  assert.deepEqual(run("json", "example.org {\n cahce\n}\n"), {
+    code: 2,
+    out: "",
+    errors: [
+      "1 error:",
+      'Corefile:2:2: Unknown directive "cahce": did you mean "cache"?',
+      "",
+      "nodens: Cannot print Corefile: it cannot be used",
+    ],
+  });
+});
+
+test("readConfigOptions() takes a file from -conf or as an operand, not both", () => {
+  const defaults = { file: null, dnsPort: 53, ownAddresses: [], output: "text" };
+  assert.deepEqual(readConfigOptions({}, null), defaults);
+  assert.equal(readConfigOptions({ conf: "a" }, null).file, "a");
+  assert.equal(readConfigOptions({ json: true }, "b").file, "b");
+  assert.equal(readConfigOptions({ json: true, schema: true }, null).output, "schema");
+  assert.throws(() => readConfigOptions({ conf: "a" }, "b"), UsageError);
+});

@@ -1,0 +1,128 @@
+/** Opens the listeners that a plan names and are not open yet, and lets go of all others. */
+
+import type { ListenerPlan } from "../handoff/plan.ts";
+import { LISTENER_LEAVE_MS, LISTENERS_MAX, UDP_RECEIVE_BUFFER_BYTES } from "../limits.ts";
+import { EPOLL_CTL_ADD, EPOLLIN } from "../sys/layout.ts";
+import { acceptClients, closeListenerTcp, finishListenerTcp } from "./handle_tcp.ts";
+import { NO_LISTENER } from "./listener_table.ts";
+import { handleDatagrams } from "./listeners.ts";
+import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
+import { ZoneRouter } from "./zone_router.ts";
+
+/** Addresses that stand for "all of this machine". */
+const WILDCARDS = new Set(["0.0.0.0", "::"]);
+/** Calls to empty what waits in a socket that nothing more comes to. */
+const DRAIN_CALLS_MAX = 64;
+
+/**
+ * Opens what `plans` name and the plane has not. Nothing else is changed yet.
+ *
+ * @returns the listeners, in the order of `plans`.
+ * @throws {SysError | RangeError} when one cannot be had; those opened before it are closed again.
+ */
+export function openListeners(plane: Plane, plans: readonly ListenerPlan[]): number[] {
+  const opened: number[] = [];
+  try {
+    return plans.map((plan) => {
+      const known = plane.listeners.find(plan);
+      if (known !== NO_LISTENER) return known;
+      const listener = openListener(plane, plan);
+      opened.push(listener);
+      return listener;
+    });
+  } catch (error) {
+    for (const listener of opened) closeListener(plane, listener);
+    throw error;
+  }
+}
+
+/**
+ * From now on the plane listens by `listeners`, which `openListeners` has returned for `plans`, and
+ * by no others.
+ */
+export function useListeners(
+  plane: Plane,
+  plans: readonly ListenerPlan[],
+  listeners: readonly number[],
+): void {
+  const { listeners: table } = plane;
+  plans.forEach(({ zones, droppedScope }, index) => {
+    table.routers[listeners[index]!] = new ZoneRouter(zones);
+    table.droppedScopes[listeners[index]!] = droppedScope;
+  });
+  const leaving = table.active.filter((listener) => !listeners.includes(listener));
+  table.active = [...listeners];
+  for (const listener of leaving) letGo(plane, listener);
+}
+
+/** Closes listeners that have been leaving for long enough. */
+export function sweepListeners(plane: Plane): void {
+  for (;;) {
+    const listener = plane.listeners.left(LISTENER_LEAVE_MS, plane.nowMs);
+    if (listener === NO_LISTENER) return;
+    closeListener(plane, listener);
+  }
+}
+
+/** Closes all of them, at the end. */
+export function closeListeners(plane: Plane): void {
+  for (let listener = 0; listener < LISTENERS_MAX; listener++) closeListener(plane, listener);
+  plane.listeners.active = [];
+}
+
+/** With port 0 UDP and TCP get the same free port. */
+function openListener(plane: Plane, plan: ListenerPlan): number {
+  const { sockets, kernel, listeners } = plane;
+  const { address, port, isTransparent } = plan;
+  const listener = listeners.free();
+  if (listener === NO_LISTENER) {
+    throw new RangeError(
+      `Cannot listen on ${address}: expected at most ${LISTENERS_MAX} addresses and ports in all`,
+    );
+  }
+  const isWildcard = WILDCARDS.has(address);
+  const udp = sockets.listenUdp(address, port, UDP_RECEIVE_BUFFER_BYTES, isWildcard, isTransparent);
+  try {
+    const bound = sockets.localPort(udp);
+    const tcp = sockets.listenTcp(address, bound, isTransparent);
+    listeners.open(listener, plan, bound, udp, tcp);
+    sockets.watch(plane.epoll, EPOLL_CTL_ADD, tcp, EPOLLIN, TAG_TCP_LISTENER + listener);
+  } catch (error) {
+    kernel.close(udp);
+    throw error;
+  }
+  return listener;
+}
+
+/**
+ * What was sent to the listener so far is answered, from its own sockets; later queries are for
+ * whoever else listens there. A UDP socket that is connected to somebody who never writes is left
+ * out by the kernel, while what is queued can still be read: closing it at once would lose that.
+ */
+function letGo(plane: Plane, listener: number): void {
+  const { listeners, sockets, kernel } = plane;
+  const udp = listeners.udpFds[listener]!;
+  const tcp = listeners.tcpFds[listener]!;
+  sockets.leaveGroup(udp);
+  for (let call = 0; call < DRAIN_CALLS_MAX; call++) {
+    if (handleDatagrams(plane, listener) === 0) break;
+  }
+  acceptClients(plane, tcp, listener);
+  finishListenerTcp(plane, listener);
+  kernel.close(tcp);
+  listeners.tcpFds[listener] = -1;
+  listeners.leave(listener, plane.nowMs);
+}
+
+/** Closes its sockets at once. */
+export function closeListener(plane: Plane, listener: number): void {
+  const { listeners, kernel } = plane;
+  const udp = listeners.udpFds[listener]!;
+  const tcp = listeners.tcpFds[listener]!;
+  if (udp < 0) return;
+  // Those that have not ended by now; their number is for another listener next.
+  closeListenerTcp(plane, listener);
+  kernel.close(udp);
+  if (tcp >= 0) kernel.close(tcp);
+  listeners.forget(listener);
+}

@@ -1,0 +1,83 @@
+/**
+ * The sockets that clients send to, in numbered places that stay theirs over changes of the plan.
+ *
+ * A listener that the plan does not name any more *leaves*: nothing new comes to it, and it goes
+ * when whoever has asked by it must have been answered.
+ */
+
+import type { ListenerPlan } from "../handoff/plan.ts";
+import { LISTENERS_MAX } from "../limits.ts";
+import { ZoneRouter } from "./zone_router.ts";
+
+export const NO_LISTENER = -1;
+const NOT_LEAVING = Number.POSITIVE_INFINITY;
+
+export class ListenerTable {
+  /** UDP and TCP descriptors, by listener; -1 where there is none. */
+  readonly udpFds = new Int32Array(LISTENERS_MAX).fill(-1);
+  readonly tcpFds = new Int32Array(LISTENERS_MAX).fill(-1);
+  readonly ports = new Int32Array(LISTENERS_MAX);
+  /** When each listener last had datagrams. */
+  readonly lastReceivedMs = new Float64Array(LISTENERS_MAX).fill(Number.NEGATIVE_INFINITY);
+  /** Which view a name belongs to, by listener. */
+  readonly routers: ZoneRouter[] = [];
+  /** The scope of what no zone takes, by listener. */
+  readonly droppedScopes = new Int32Array(LISTENERS_MAX);
+  /** Those that the plan names, in its order. */
+  active: number[] = [];
+  /** What each listener is, as `keyOf` says; empty where there is none. */
+  readonly #keys: string[] = new Array<string>(LISTENERS_MAX).fill("");
+  /** Since when it is leaving. */
+  readonly #leavingMs = new Float64Array(LISTENERS_MAX).fill(NOT_LEAVING);
+
+  constructor() {
+    const nowhere = new ZoneRouter([]);
+    for (let listener = 0; listener < LISTENERS_MAX; listener++) this.routers.push(nowhere);
+  }
+
+  /** The listener that is what `plan` says, and not leaving; or NO_LISTENER. */
+  find(plan: ListenerPlan): number {
+    const key = keyOf(plan, plan.port);
+    return this.active.find((listener) => this.#keys[listener] === key) ?? NO_LISTENER;
+  }
+
+  /** A free place, or NO_LISTENER. */
+  free(): number {
+    return this.#keys.indexOf("");
+  }
+
+  /** Notes the sockets of a new listener, with the port they got. */
+  open(listener: number, plan: ListenerPlan, port: number, udp: number, tcp: number): void {
+    this.#keys[listener] = keyOf(plan, port);
+    this.udpFds[listener] = udp;
+    this.tcpFds[listener] = tcp;
+    this.ports[listener] = port;
+    this.lastReceivedMs[listener] = Number.NEGATIVE_INFINITY;
+    this.#leavingMs[listener] = NOT_LEAVING;
+  }
+
+  leave(listener: number, nowMs: number): void {
+    this.#leavingMs[listener] = nowMs;
+  }
+
+  /** A listener that has been leaving for `ms` or longer; NO_LISTENER when there is none. */
+  left(ms: number, nowMs: number): number {
+    for (let listener = 0; listener < LISTENERS_MAX; listener++) {
+      if (nowMs - this.#leavingMs[listener]! >= ms) return listener;
+    }
+    return NO_LISTENER;
+  }
+
+  /** Its sockets are closed by the caller. */
+  forget(listener: number): void {
+    this.#keys[listener] = "";
+    this.udpFds[listener] = -1;
+    this.tcpFds[listener] = -1;
+    this.#leavingMs[listener] = NOT_LEAVING;
+  }
+}
+
+/** A private listener has any port; of all others, the port is part of what they are. */
+function keyOf({ address, isTransparent, isPrivate }: ListenerPlan, port: number): string {
+  return `${address} ${isPrivate ? "private" : port} ${isTransparent}`;
+}
