@@ -105,6 +105,16 @@ export class DataPlane {
     return this.#slots.flatMap(({ running }) => (running === null ? [] : [running]));
   }
 
+  /** All workers serve. */
+  get isWhole(): boolean {
+    return this.#slots.every(({ running }) => running !== null);
+  }
+
+  /** The cache that they share. */
+  get cacheMemory(): SharedArrayBuffer {
+    return this.#cacheMemory;
+  }
+
   /** Where each worker can be asked for itself; empty when the plan has no private listener. */
   get privatePorts(): readonly number[] {
     const index = this.#plan.listeners.findIndex(({ isPrivate }) => isPrivate);

@@ -14,6 +14,7 @@ import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { LiveConfig } from "./live_config.ts";
+import { ServerServices } from "./server_services.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
 
@@ -33,8 +34,8 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that comes
-  // before there is a server to change asks for nothing that will not be read anyhow.
+  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that
+  // comes before there is a server to change asks for nothing that will not be read anyhow.
   let live: LiveConfig | null = null;
   const forget = onReloadSignal(() => void live?.reload("signal"));
   live = await LiveConfig.read(options);
@@ -64,16 +65,34 @@ export const runAgent: RunAgent = async (options) => {
   if (interception === null) writePidFile(options);
   else void interception.ready.then(() => writePidFile(options));
   if (!options.quiet) announce(compiled, ports);
+  const services = new ServerServices({
+    dataPlane,
+    rows: live.rows,
+    reloadState: () => live?.state ?? null,
+    isIntercepting: () => interception?.isIntercepting ?? null,
+  });
+  await services.apply(live.config, compiled);
   const supervision = new Supervision(dataPlane, interception);
   // Before the addresses are taken: what keeps them from it may be the configuration.
-  live.follow({ take: (next) => takePlan(next, dataPlane, takeOver) });
+  live.follow({
+    take: async (next, config) => {
+      const problem = await takePlan(next, dataPlane, takeOver);
+      if (problem === null) await services.apply(config, next);
+      return problem;
+    },
+  });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();
-  const code = await untilEnd(dataPlane, stopped, async () => {
+  const lameduck = stopped.then(async (signal) => {
+    await services.lameduck();
+    return signal;
+  });
+  const code = await untilEnd(dataPlane, lameduck, async () => {
     forget();
     supervision.stop();
     await live.stop();
     await end(dataPlane, interception);
+    await services.stop();
   });
   await takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });

@@ -21,7 +21,10 @@ test("health: what does not fit is reported", () => {
   const expected = "expected a duration from 0s to 1h, such as 5s";
   const cases: [directives: string, problem: string][] = [
     ["health {\nlameduck\n}", '3: Missing argument after "lameduck": expected lameduck DURATION'],
-    ["health {\nlameduck 5\n}", `3: Cannot read lameduck: ${expected}, got "5": did you mean "5s"?`],
+    [
+      "health {\nlameduck 5\n}",
+      `3: Cannot read lameduck: ${expected}, got "5": did you mean "5s"?`,
+    ],
     ["health {\nlameduck -5s\n}", `3: Cannot read lameduck: ${expected}, got "-5s"`],
     ["health {\nwait 5s\n}", '3: Unknown option "wait": expected lameduck'],
   ];
