@@ -21,10 +21,13 @@ export class HealthPoll {
   readonly #events: HealthPollEvents;
   #isAsking = false;
 
-  /** @param address of the service. */
-  constructor(address: string, events: HealthPollEvents) {
+  /**
+   * @param address of the service.
+   * @param port that it has there; null while it cannot be had.
+   */
+  constructor(address: string, port: () => number | null, events: HealthPollEvents) {
     this.#events = events;
-    this.#timer = setInterval(() => this.#ask(address), POLL_MS);
+    this.#timer = setInterval(() => this.#ask(address, port()), POLL_MS);
     this.#timer.unref();
   }
 
@@ -33,9 +36,13 @@ export class HealthPoll {
     this.#agent.destroy();
   }
 
-  #ask(address: string): void {
+  #ask(address: string, port: number | null): void {
     const place = parseListenAddress(address);
     if (this.#isAsking || place === null) return;
+    if (port === null) {
+      this.#events.asked(0, false);
+      return;
+    }
     this.#isAsking = true;
     const isAnywhere = ["", "localhost", "0.0.0.0", "::"].includes(place.host);
     const startedMs = performance.now();
@@ -46,7 +53,7 @@ export class HealthPoll {
     };
     const request = get({
       host: isAnywhere ? LOOPBACK : place.host,
-      port: place.port,
+      port,
       path: "/health",
       agent: this.#agent,
       timeout: TIMEOUT_MS,

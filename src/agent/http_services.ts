@@ -8,7 +8,7 @@ import type { Services } from "../config/services.ts";
 import { loggerOf } from "../log/logger.ts";
 import { type HttpAnswer, type HttpHandler, HttpServer } from "../metrics/http_server.ts";
 import { CONTENT_TYPE, type Registry } from "../metrics/registry.ts";
-import { HealthPoll } from "./health_poll.ts";
+import { HealthPoll, type HealthPollEvents } from "./health_poll.ts";
 
 /** A worker that has not gone round its loop for so long hangs. */
 const HEARTBEAT_MS_MAX = 5000;
@@ -28,7 +28,7 @@ export class HttpServices {
   /** By address. */
   readonly #servers = new Map<string, HttpServer>();
   readonly #polls = new Map<string, HealthPoll>();
-  readonly #events: ConstructorParameters<typeof HealthPoll>[1];
+  readonly #events: HealthPollEvents;
   readonly #logger = loggerOf("http");
   #wasReady = false;
   #isLeaving = false;
@@ -131,13 +131,14 @@ export class HttpServices {
       this.#polls.delete(address);
     }
     for (const address of addresses) {
-      if (!this.#polls.has(address))
-        this.#polls.set(address, new HealthPoll(address, this.#events));
+      if (this.#polls.has(address)) continue;
+      const port = () => this.portOf(address);
+      this.#polls.set(address, new HealthPoll(address, port, this.#events));
     }
   }
 }
 
-function pollMetrics(registry: Registry): ConstructorParameters<typeof HealthPoll>[1] {
+function pollMetrics(registry: Registry): HealthPollEvents {
   const times = registry.histogram(
     {
       name: "coredns_health_request_duration_seconds",
