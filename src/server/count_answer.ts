@@ -7,6 +7,7 @@
  * of the turn's clock, so what is answered at once has taken none.
  */
 
+import { ANSWERED_BY_CACHE } from "../handoff/answerers.ts";
 import {
   RCODE_OTHER,
   RCODES,
@@ -87,12 +88,50 @@ export const RCODE_FROM_ANSWER = -1;
 
 const FLAGS_LOW = HEADER_FLAGS + 1;
 
-/** Counts a hit with the answer at `offset`, whoever asked. */
-export function countHit(plane: Plane, offset: number): void {
-  const isSuccess =
-    (plane.bytes[offset + FLAGS_LOW]! & RCODE_MASK) === RCODE_NOERROR &&
-    (plane.bytes[offset + HEADER_ANCOUNT]! | plane.bytes[offset + HEADER_ANCOUNT + 1]!) !== 0;
-  plane.metrics.scopes[rowOf(plane) + (isSuccess ? SCOPE_HITS_SUCCESS : SCOPE_HITS_DENIAL)]! += 1;
+/**
+ * Counts a hit: `plane.query` is answered from the cache by the `lengthBytes` bytes at `offset`.
+ *
+ * The same as `countAnswer()` and one more, in one go: with the two of them it took twice as long.
+ */
+export function countHit(plane: Plane, offset: number, lengthBytes: number): void {
+  const { client, query, bytes } = plane;
+  const rows = plane.metrics.scopes;
+  const row = rowOfScope(client.scope);
+  const protocol = client.transport;
+  const type = query.type;
+  const request =
+    protocol * REQUESTS_PER_PROTOCOL +
+    (client.nameBytes === SOCKADDR_IN6_BYTES ? REQUESTS_PER_FAMILY : 0) +
+    (type < TYPES_KNOWN ? TYPE_INDEX[type]! : 0);
+  rows[row + SCOPE_REQUESTS + request]! += 1;
+  const rcode = bytes[offset + FLAGS_LOW]! & RCODE_MASK;
+  rows[row + SCOPE_RESPONSES + ANSWERED_BY_CACHE * RCODES + rcode]! += 1;
+  if (query.dnssecOk !== 0) rows[row + SCOPE_DO]! += 1;
+  const sizes = row + protocol * SIZE_DOUBLES;
+  const queryBytes = client.queryBytes;
+  rows[sizes + SCOPE_REQUEST_SIZES + SIZE_BUCKETS]! += queryBytes;
+  if (queryBytes > SIZE_USUAL_BYTES_MAX) {
+    rows[sizes + SCOPE_REQUEST_SIZES + sizeBucket(queryBytes)]! += 1;
+  }
+  rows[sizes + SCOPE_ANSWER_SIZES + SIZE_BUCKETS]! += lengthBytes;
+  if (lengthBytes > SIZE_USUAL_BYTES_MAX) {
+    rows[sizes + SCOPE_ANSWER_SIZES + sizeBucket(lengthBytes)]! += 1;
+  }
+  if (rcode !== RCODE_NOERROR || isWithoutAnswers(bytes, offset))
+    rows[row + SCOPE_HITS_DENIAL]! += 1;
+  else rows[row + SCOPE_HITS_SUCCESS]! += 1;
+}
+
+/** The same when it is a plugin that asks: its client is answered later. */
+export function countPluginHit(plane: Plane, offset: number): void {
+  const { bytes } = plane;
+  const isDenial =
+    (bytes[offset + FLAGS_LOW]! & RCODE_MASK) !== RCODE_NOERROR || isWithoutAnswers(bytes, offset);
+  plane.metrics.scopes[rowOf(plane) + (isDenial ? SCOPE_HITS_DENIAL : SCOPE_HITS_SUCCESS)]! += 1;
+}
+
+function isWithoutAnswers(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset + HEADER_ANCOUNT + 1] === 0 && bytes[offset + HEADER_ANCOUNT] === 0;
 }
 
 /** Counts a question that the cache has no answer to. */

@@ -37,7 +37,13 @@ import {
 } from "../wire/query.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
-import { countAnswer, countHit, countMiss, RCODE_FROM_ANSWER } from "./count_answer.ts";
+import {
+  countAnswer,
+  countHit,
+  countMiss,
+  countPluginHit,
+  RCODE_FROM_ANSWER,
+} from "./count_answer.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAnswer } from "./log_answer.ts";
@@ -121,10 +127,7 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
     const answered = answerFromCache(plane, view.id, variant, policy.keepTtl, target, limitBytes);
     if (answered !== NO_ANSWER) {
       plane.counters[COUNTER.hits]! += 1;
-      if (view.counts) {
-        countHit(plane, target);
-        noteAnswer(plane, target, answered, ANSWERED_BY_CACHE);
-      }
+      if (view.counts) noteHit(plane, target, answered);
       if (view.logClasses !== 0 && plane.client.transport !== TRANSPORT_EXCHANGE) {
         logAnswer(plane, view, target, answered, plane.nowMs);
       }
@@ -136,6 +139,15 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
   const length = handleMiss(plane, view, variant, cached, target, limitBytes);
   if (view.counts && length > 0) noteAnswer(plane, target, length, ANSWERED_BY_NONE);
   return length;
+}
+
+function noteHit(plane: Plane, target: number, length: number): void {
+  if (plane.client.transport !== TRANSPORT_EXCHANGE) {
+    countHit(plane, target, length);
+  } else {
+    plane.answeredBy = ANSWERED_BY_CACHE;
+    countPluginHit(plane, target);
+  }
 }
 
 /** Counts an answer that is given at once. A plugin's questions are none of a client's. */
