@@ -7,6 +7,7 @@
 
 import { Cache } from "../../src/cache/cache.ts";
 import { compilePlan } from "../../src/config/compile.ts";
+import type { Config } from "../../src/config/config.ts";
 import { requireConfig } from "../../src/config/load.ts";
 import { type InterfaceAddresses, memorySource } from "../../src/config/source.ts";
 import { ViewNumbers } from "../../src/config/view_numbers.ts";
@@ -14,6 +15,7 @@ import { controlMemory } from "../../src/handoff/control.ts";
 import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
 import { metricsMemory } from "../../src/handoff/metrics_memory.ts";
 import type { Plan } from "../../src/handoff/plan.ts";
+import { PlanNumbers } from "../../src/handoff/plan_numbers.ts";
 import { RingReader, ringMemory } from "../../src/handoff/ring.ts";
 import type { WorkerStart } from "../../src/handoff/worker_start.ts";
 import { CHANNELS_MAX } from "../../src/limits.ts";
@@ -43,6 +45,9 @@ export class SimServer {
   readonly loop: Loop;
   /** In effect at the moment. */
   plan: Plan;
+  /** Read last. */
+  config!: Config;
+  readonly rows = new PlanNumbers();
   /** Records for the plugins `log` and `errors`. */
   readonly records: RingReader;
   readonly #counters = countersMemory(1);
@@ -121,7 +126,12 @@ export class SimServer {
     const { config } = requireConfig({ confFile: COREFILE, source });
     this.#generation += 1;
     const nowMs = this.#generation === 1 ? 0 : this.sim.clock.nowMs;
-    return compilePlan(config, this.#generation, { numbers: this.#numbers, nowMs });
+    this.config = config;
+    return compilePlan(config, this.#generation, {
+      numbers: this.#numbers,
+      rows: this.rows,
+      nowMs,
+    });
   }
 
   counter(name: CounterName): number {
