@@ -10,7 +10,7 @@ const JSON_TYPE = "application/json";
 const INDEX = `<!doctype html>
 <title>nodens: profiles</title>
 <ul>
-<li><a href="profile?seconds=30">profile</a>: CPU of the control plane over 30 s, as .cpuprofile</li>
+<li><a href="profile?seconds=30">profile</a>: the control plane for 30 s, as .cpuprofile</li>
 <li><a href="heap">heap</a>: statistics of memory</li>
 <li><a href="heap?snapshot=1">heap snapshot</a>, as .heapsnapshot</li>
 </ul>

@@ -3,9 +3,9 @@
  * Finds the zone that a name belongs to: the longest one that the name is in or below.
  *
  * Zones are hashed byte by byte from their end, root first, so that one walk over the name from its
- * end meets the hash of every suffix. The index knows all zones and all that zones are below; at the
- * first suffix that is none of these there is nothing more to be found. So of most names only the
- * last label is looked at, and none where there is only the root.
+ * end meets the hash of every suffix. The index knows all zones and all that zones are below; at
+ * the first suffix that is none of these there is nothing more to be found. So of most names only
+ * the last label is looked at, and none where there is only the root.
  *
  *   name    3www 7example 3org 0          hash after "0", "3org0", "7example3org0", …
  */

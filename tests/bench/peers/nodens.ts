@@ -1,6 +1,7 @@
 /**
- * nodens itself: the built executable, or any command given by `--nodens`. It takes part twice, with
- * a plain Corefile and, as `stock`, with what node-cache's manifests have: four blocks, metrics.
+ * nodens itself: the built executable, or any command given by `--nodens`. It takes part twice,
+ * with a plain Corefile and, as `stock`, with what node-cache's manifests have: four blocks,
+ * metrics.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
