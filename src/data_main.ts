@@ -20,6 +20,7 @@ try {
     takePlan: () => (receiveMessageOnPort(start.plans)?.message as Plan | undefined) ?? null,
     onAdopted: (generation, ports) => say({ kind: "adopted", generation, ports }),
     onRefused: (generation, message) => say({ kind: "refused", generation, message }),
+    onSecure: (descriptor, upstream) => say({ kind: "secure", descriptor, upstream }),
   });
   say({ kind: "stopped" });
 } catch (error) {

@@ -48,6 +48,14 @@ export const LISTENER_LEAVE_MS = 5000;
  * question waits so long.
  */
 export const VIEW_LEAVE_MS = 10_000;
+/** Upstreams that are watched for loops, once for each `forward` that names them. */
+export const LOOP_PROBES_MAX = 64;
+/** Time between probes for a loop, and while there is one. */
+export const LOOP_PROBE_MS = 30_000;
+export const LOOPING_PROBE_MS = 5000;
+/** A loop whose probe has not come back for so long is over: two of them were lost. */
+export const LOOP_FORGET_MS = 12_000;
+
 /** Distinct upstream addresses of a whole configuration. */
 export const UPSTREAMS_MAX = 64;
 /**

@@ -16,6 +16,7 @@ import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
 import { ADOPT_MS_MAX, DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
 import { LogDrain } from "../log/log_drain.ts";
 import { startWorker } from "../sys/workers.ts";
+import type { SecureLinks } from "./secure_links.ts";
 import type { WorkerBell } from "./worker_bell.ts";
 
 export interface DataPlaneOptions {
@@ -77,6 +78,7 @@ export class DataPlane {
   /** The same with the ports that were found for port 0. */
   #plan: Plan;
   #isStopping = false;
+  #secureLinks: Promise<SecureLinks> | null = null;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
@@ -223,6 +225,7 @@ export class DataPlane {
       ),
     );
     this.#drain.stop();
+    (await this.#secureLinks)?.stop();
   }
 
   /** When nobody asks, or nobody asks any more, workers would notice a while later. */
@@ -288,6 +291,7 @@ export class DataPlane {
         if (message.kind === "refused") {
           slot.onPlan?.({ isAdopted: false, problem: message.message });
         }
+        if (message.kind === "secure") void this.#link(message);
         if (message.kind === "failed") this.#noteFailure(message.message);
       });
       worker.on("error", (error: Error) => this.#noteFailure(error.message));
@@ -298,6 +302,12 @@ export class DataPlane {
         if (!this.#isStopping) this.#noteFailure("A data-plane worker has ended");
       });
     });
+  }
+
+  /** Loaded only where an upstream is asked by TLS. */
+  async #link({ descriptor, upstream }: WorkerMessage & { kind: "secure" }): Promise<void> {
+    this.#secureLinks ??= import("./secure_links.ts").then((module) => new module.SecureLinks());
+    (await this.#secureLinks).connect(descriptor, upstream);
   }
 
   #noteFailure(message: string): void {

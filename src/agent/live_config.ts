@@ -35,6 +35,7 @@ export class LiveConfig {
   /** Of what is counted. */
   readonly rows = new PlanNumbers();
   readonly #inputs: Inputs;
+  readonly #reloadsAtOnce: boolean;
   readonly #views = new ViewNumbers();
   readonly #logger = loggerOf("agent");
   #reading: InputsReading & { readonly config: Config };
@@ -44,15 +45,20 @@ export class LiveConfig {
   #reloader: Reloader | null = null;
   #watch: { stop(): void } | null = null;
 
-  private constructor(inputs: Inputs, reading: InputsReading & { readonly config: Config }) {
+  private constructor(
+    inputs: Inputs,
+    reading: InputsReading & { readonly config: Config },
+    options: RunOptions,
+  ) {
     this.#inputs = inputs;
     this.#reading = reading;
+    this.#reloadsAtOnce = options.nodeCache.reloadWithSignal;
   }
 
   /** Reads what to start with, and says what is odd about it. @throws {ConfigError} */
   static async read(options: RunOptions): Promise<LiveConfig> {
     const inputs = createInputs(inputsOptions(options));
-    const live = new LiveConfig(inputs, await requireReading(inputs));
+    const live = new LiveConfig(inputs, await requireReading(inputs), options);
     for (const problem of live.#reading.problems) live.#say(problem);
     return live;
   }
@@ -126,8 +132,11 @@ export class LiveConfig {
 
   #timing() {
     const { config, rendered, file } = this.#reading;
-    const isMounted = existsSync(join(dirname(file), DATA_LINK));
-    return reloadTiming(config, rendered !== null || isMounted);
+    const isRendered = rendered !== null;
+    return reloadTiming(config, {
+      isManaged: isRendered || existsSync(join(dirname(file), DATA_LINK)),
+      isAtOnce: isRendered && this.#reloadsAtOnce,
+    });
   }
 
   /** Changes are noticed within a second; how soon they are looked at is for `reload` to say. */

@@ -85,7 +85,7 @@ test("checkCommand() says what a template does without, and returns 2", async ()
     code: 2,
     out: [
       "1 error:",
-      '/etc/kube-dns/stubDomains:1: Cannot use the ConfigMap of kube-dns of "example.net", ' +
+      '/etc/kube-dns/stubDomains:1:2: Cannot use the ConfigMap of kube-dns of "example.net", ' +
         `value 1: ${wanted}, got "dns.example.net"`,
       "",
       "/etc/coredns/Corefile.base: can be used, but not all of its values: " +

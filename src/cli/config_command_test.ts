@@ -1,27 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memorySource } from "../config/source.ts";
+import { checkedInputs } from "./check_command.ts";
 import { configCommand } from "./config_command.ts";
-import { type ConfigOptions, readConfigOptions } from "./config_flags.ts";
-import { UsageError } from "./usage_error.ts";
+import { type ConfigOutput, readConfigOutput } from "./config_flags.ts";
+import { readRunOptions } from "./run_flags.ts";
 
 const TEXT =
   "example.org {\n bind 127.0.0.1\n errors {\n  stacktrace\n }\n forward . 192.0.2.1\n}\n";
 
-function run(output: ConfigOptions["output"], text = TEXT) {
+async function run(output: ConfigOutput, text = TEXT) {
   const lines: string[] = [];
   const errors: string[] = [];
   const terminal = {
     out: (line: string) => lines.push(line),
     error: (line: string) => errors.push(line),
   };
-  const options = { file: null, dnsPort: 1053, ownAddresses: [], output };
-  const code = configCommand(options, terminal, memorySource({ Corefile: text }));
+  const source = memorySource({ Corefile: text });
+  const values = new Map([["dns.port", 1053]]);
+  const inputs = { ...checkedInputs(readRunOptions({ values }), "Corefile"), source };
+  const code = await configCommand({ inputs, output }, terminal);
   return { code, out: lines.join("\n"), errors };
 }
 
-test("configCommand() prints settings as an outline, and warnings on standard error", () => {
-  const { code, out, errors } = run("text", "example.org {\n bind 127.0.0.1\n}\n");
+test("configCommand() prints settings as an outline, and warnings on standard error", async () => {
+  const { code, out, errors } = await run("text", "example.org {\n bind 127.0.0.1\n}\n");
   assert.equal(code, 0);
   assert.equal(
     out,
@@ -43,15 +46,15 @@ servers:
   ]);
 });
 
-test("configCommand() prints settings and their schema as JSON", () => {
-  const { servers } = JSON.parse(run("json").out);
+test("configCommand() prints settings and their schema as JSON", async () => {
+  const { servers } = JSON.parse((await run("json")).out);
   assert.equal(servers[0].plugins.forward.rules[0].expireMs, 10_000);
-  const schema = JSON.parse(run("schema", "broken {").out);
+  const schema = JSON.parse((await run("schema", "broken {")).out);
   assert.equal(schema.$schema, "https://json-schema.org/draft/2020-12/schema");
 });
 
-test("configCommand() returns 2 and prints problems when the Corefile cannot be used", () => {
-  assert.deepEqual(run("json", "example.org {\n cahce\n}\n"), {
+test("configCommand() returns 2 and prints problems when the Corefile cannot be used", async () => {
+  assert.deepEqual(await run("json", "example.org {\n cahce\n}\n"), {
     code: 2,
     out: "",
     errors: [
@@ -63,11 +66,8 @@ test("configCommand() returns 2 and prints problems when the Corefile cannot be 
   });
 });
 
-test("readConfigOptions() takes a file from -conf or as an operand, not both", () => {
-  const defaults = { file: null, dnsPort: 53, ownAddresses: [], output: "text" };
-  assert.deepEqual(readConfigOptions({}, null), defaults);
-  assert.equal(readConfigOptions({ conf: "a" }, null).file, "a");
-  assert.equal(readConfigOptions({ json: true }, "b").file, "b");
-  assert.equal(readConfigOptions({ json: true, schema: true }, null).output, "schema");
-  assert.throws(() => readConfigOptions({ conf: "a" }, "b"), UsageError);
+test("readConfigOutput() prefers the schema", () => {
+  assert.equal(readConfigOutput({}), "text");
+  assert.equal(readConfigOutput({ json: true }), "json");
+  assert.equal(readConfigOutput({ json: true, schema: true }), "schema");
 });

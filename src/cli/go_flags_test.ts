@@ -63,6 +63,7 @@ test("parseFlags() keeps operands in order, and all after '--'", () => {
 test("parseFlags() writes the same flags in one uniform way", () => {
   const { uniform } = parseFlags(["a", "-p", "53", "-quiet", "-conf=x y"], FLAGS);
   assert.deepEqual(uniform, ["--dns.port=53", "--quiet", "--conf=x y", "--", "a"]);
+  assert.deepEqual(parseFlags(["-quiet=false", "-p=53"], FLAGS).uniform, ["--dns.port=53", "--"]);
 });
 
 test("parseFlags() names the flag that was meant, the missing value, and the expected form", () => {

@@ -6,9 +6,10 @@
  */
 
 import { Command, CommanderError, type Help, Option } from "commander";
+import type { RunOptions } from "../config/run_options.ts";
 import { CHECK_FLAGS } from "./check_flags.ts";
 import { CLEANUP_FLAGS, readCleanupOptions } from "./cleanup_flags.ts";
-import { CONFIG_FLAGS, readConfigOptions } from "./config_flags.ts";
+import { CONFIG_FLAGS, readConfigOutput } from "./config_flags.ts";
 import { describeVersion } from "./describe_version.ts";
 import { DOCTOR_FLAGS } from "./doctor_flags.ts";
 import { FMT_FLAGS, readFmtOptions } from "./fmt_flags.ts";
@@ -132,12 +133,16 @@ function addCheck(program: Command, terminal: Terminal, finish: Finish): void {
     .description("report everything that is wrong with a Corefile")
     .action(async (file: string | undefined, options: Record<string, unknown>) => {
       const { checkCommand, checkedInputs } = await import("./check_command.ts");
-      const given = Object.entries(byFlagName(options, CHECK_FLAGS));
-      const values = new Map(given.filter(([, value]) => value !== undefined));
-      const inputs = checkedInputs(readRunOptions({ values }), file ?? null);
+      const inputs = checkedInputs(runOptionsOf(options, CHECK_FLAGS), file ?? null);
       finish(await checkCommand({ inputs, json: options.json === true }, terminal));
     });
   addFlags(check, CHECK_FLAGS);
+}
+
+/** What the server would run with, given those of its flags that another command has. */
+function runOptionsOf(given: Record<string, unknown>, flags: readonly Flag[]): RunOptions {
+  const named = Object.entries(byFlagName(given, flags));
+  return readRunOptions({ values: new Map(named.filter(([, value]) => value !== undefined)) });
 }
 
 function addConfig(program: Command, terminal: Terminal, finish: Finish): void {
@@ -147,9 +152,10 @@ function addConfig(program: Command, terminal: Terminal, finish: Finish): void {
     .usage("[FILE] [flags]")
     .description("print what a Corefile means, with every default")
     .action(async (file: string | undefined, values: Record<string, unknown>) => {
-      const options = readConfigOptions(byFlagName(values, CONFIG_FLAGS), file ?? null);
+      const { checkedInputs } = await import("./check_command.ts");
       const { configCommand } = await import("./config_command.ts");
-      finish(configCommand(options, terminal));
+      const inputs = checkedInputs(runOptionsOf(values, CONFIG_FLAGS), file ?? null);
+      finish(await configCommand({ inputs, output: readConfigOutput(values) }, terminal));
     });
   addFlags(config, CONFIG_FLAGS);
 }

@@ -149,3 +149,19 @@ test("readRunOptions() says what was expected for every value that does not fit"
     checkError([`-${name}=${text}`], message);
   }
 });
+
+test("readRunOptions() reads where templates are, and an empty name as none", () => {
+  const named = read(
+    ...["-basecorefile=base", "-corefile", "out", "-kubednscm", "map"],
+    ...["-prometheus-listen-address", "0", "-reloadwithsignal"],
+  );
+  assert.deepEqual(named.nodeCache, {
+    ...DEFAULTS.nodeCache,
+    baseCorefile: "base",
+    corefile: "out",
+    kubeDnsConfigMap: "map",
+    prometheusListenAddress: "0",
+    reloadWithSignal: true,
+  });
+  assert.deepEqual(read("-kubednscm="), DEFAULTS);
+});

@@ -99,10 +99,15 @@ function usable(answer: readonly string[], ownAddresses: readonly string[]): str
   return [...new Set(others)].sort().slice(0, ADDRESSES_MAX);
 }
 
-/** Asks the servers of this machine's resolv.conf: IPv4, and IPv6 where there is none. */
-async function systemLookup(): Promise<Lookup> {
+/**
+ * Asks for IPv4, and for IPv6 where there is none; gives up after a few seconds.
+ *
+ * @param servers those of this machine's resolv.conf by default.
+ */
+export async function systemLookup(servers: readonly string[] = []): Promise<Lookup> {
   const { Resolver } = await import("node:dns/promises");
   const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: LOOKUP_TRIES });
+  if (servers.length > 0) resolver.setServers(servers);
   return async (name) => {
     const [ipv4, ipv6] = await Promise.allSettled([
       resolver.resolve4(name),

@@ -20,8 +20,11 @@ import { DEFAULT_COREFILE, type LoadResult, loadConfig } from "./load.ts";
 import { ConfigError, type Problem, Problems } from "./problem.ts";
 import type { RunOptions } from "./run_options.ts";
 import { Snapshot, type WatchedPaths } from "./snapshot.ts";
-import { systemSource } from "./source.ts";
+import { type ConfigSource, STANDARD_INPUT, systemSource } from "./source.ts";
 import { watchPaths } from "./watch_paths.ts";
+
+/** What the names of a template's variables begin with. */
+const VARIABLE_PREFIX = "__PILLAR__";
 
 /** A ConfigMap that is swapped more often than this while it is read is read as it is then. */
 const READINGS_MAX = 5;
@@ -57,7 +60,7 @@ export function inputsOptions(options: RunOptions): InputsOptions {
 }
 
 export function createInputs(options: InputsOptions): Inputs {
-  const { source = systemSource } = options;
+  const source = withInputOnce(options.source ?? systemSource);
   let memory: InputsMemory = { kubeDnsMap: null, clusterDns: [] };
   let paths: WatchedPaths = { files: [], directories: [] };
   let digest = "";
@@ -75,6 +78,19 @@ export function createInputs(options: InputsOptions): Inputs {
     },
     watch(onChange) {
       return watchPaths({ paths: () => paths, digest: () => digest, source, onChange });
+    },
+  };
+}
+
+/** Standard input is read once, and is then what it was. */
+function withInputOnce(source: ConfigSource): ConfigSource {
+  let input: string | null = null;
+  return {
+    ...source,
+    readFile(path) {
+      if (path !== STANDARD_INPUT) return source.readFile(path);
+      input ??= source.readFile(path);
+      return input;
     },
   };
 }
@@ -119,7 +135,7 @@ function findTemplate(
 ): { readonly path: string; readonly text: string | null } | null {
   const { defaultTemplate = DEFAULT_TEMPLATE } = options;
   const path = options.template ?? defaultTemplate;
-  if (path === null || options.confFile === "stdin") return null;
+  if (path === null || options.confFile === STANDARD_INPUT) return null;
   try {
     return { path, text: snapshot.readFile(path) };
   } catch {
@@ -134,7 +150,6 @@ function loadPlain(
 ): { readonly problems: readonly Problem[]; readonly result: LoadResult } {
   const { options, snapshot } = context;
   const result = loadConfig({ ...loadOptions(context), confFile });
-  if (missing === null && options.kubeDnsMap === null) return { problems: result.problems, result };
   const problems = new Problems();
   if (missing !== null) {
     const place = { file: missing.path, line: 0, column: 0 };
@@ -149,6 +164,11 @@ function loadPlain(
     const place = { file: options.kubeDnsMap, line: 0, column: 0 };
     const why = "no template is used, and the Corefile says all";
     problems.warning(place, `The ConfigMap of kube-dns has no effect: ${why}`);
+  }
+  if (result.problems.some(({ message }) => message.includes(VARIABLE_PREFIX))) {
+    const place = { file: confFile ?? DEFAULT_COREFILE, line: 0, column: 0 };
+    const advice = "name it with -basecorefile, and another file with -conf";
+    problems.warning(place, `The file has variables of a template: ${advice}`);
   }
   return { problems: [...problems.sorted(), ...result.problems], result };
 }

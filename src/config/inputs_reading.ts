@@ -77,6 +77,5 @@ export function loadOptions({ options, snapshot }: ReadingContext): Omit<LoadOpt
     dnsPort: options.dnsPort,
     ownAddresses: options.localIps,
     source: snapshot,
-    pluginSource: snapshot.forPlugins(),
   };
 }

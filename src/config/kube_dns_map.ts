@@ -28,8 +28,6 @@ export interface KubeDnsMap {
   /** By zone, in byte order. */
   readonly stubDomains: readonly StubDomain[];
   readonly upstreamNameservers: readonly string[];
-  /** The key `upstreamNameservers` itself. */
-  readonly upstreamPlace: Place;
 }
 
 const SERVER_FORM = "an IP address, IP:PORT or [IPv6]:PORT";
@@ -52,7 +50,9 @@ const stubDomainsSchema = z.record(zoneName, servers, "expected an object of lis
 
 const upstreamsSchema = z
   .array(server, `expected a list of servers, such as ["192.0.2.53"]`)
-  .check(z.maxLength(UPSTREAM_NAMESERVERS_MAX, `expected at most ${UPSTREAM_NAMESERVERS_MAX}`));
+  .check(
+    z.maxLength(UPSTREAM_NAMESERVERS_MAX, `expected at most ${UPSTREAM_NAMESERVERS_MAX} servers`),
+  );
 
 /**
  * Reads what is in `directory`; what is missing or empty is no value.
@@ -66,17 +66,17 @@ export function readKubeDnsMap(
   lastGood: KubeDnsMap | null = null,
 ): KubeDnsMap {
   const stubs = new JsonFile(`${directory}/stubDomains`, source, problems);
+  const stubDomains = readStubDomains(stubs, lastGood, problems);
   const upstreams = new JsonFile(`${directory}/upstreamNameservers`, source, problems);
+  const isKept = !upstreams.isGood(upstreamsSchema) && lastGood !== null;
+  const good = goodServers(upstreams.value).slice(0, UPSTREAM_NAMESERVERS_MAX);
   const federations = new JsonFile(`${directory}/federations`, source, problems);
   if (federations.isPresent) {
     problems.warning(federations.place(), "Federations have no effect: CoreDNS has none either");
   }
-  const isKept = !upstreams.isGood(upstreamsSchema) && lastGood !== null;
-  const good = goodServers(upstreams.value).slice(0, UPSTREAM_NAMESERVERS_MAX);
   return {
-    stubDomains: readStubDomains(stubs, lastGood, problems),
+    stubDomains,
     upstreamNameservers: isKept ? lastGood.upstreamNameservers : good,
-    upstreamPlace: upstreams.place(),
   };
 }
 

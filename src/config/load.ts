@@ -32,8 +32,6 @@ export interface LoadOptions {
   readonly ownAddresses?: readonly string[];
   /** @default {systemSource} */
   readonly source?: ConfigSource;
-  /** Where plugins read the files that they name. @default {source} */
-  readonly pluginSource?: ConfigSource;
   /** A text in place of what is in the file, and where it came from. */
   readonly made?: MadeText;
 }
@@ -120,7 +118,7 @@ function readServers(
   options: LoadOptions,
 ): ServerConfig[] {
   const { dnsPort = DNS_PORT, ownAddresses = [], source = systemSource } = options;
-  const context = { dnsPort, source: options.pluginSource ?? source, problems };
+  const context = { dnsPort, source, problems };
   const servers = blocks.map((block) => readServer(block, context));
   checkServers(servers, { ...context, ownAddresses });
   return servers;

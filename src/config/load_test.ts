@@ -60,7 +60,6 @@ test("loadConfig() names each directive that this version does not support", () 
     problems.map((problem) => formatProblem(problem).slice(confFile.length)),
     [
       ":6: plugin cache: prefetch has no effect in this version",
-      `:9: plugin loop: Cannot use "loop": ${list}`,
       `:16: plugin template: Cannot use "template": ${list}`,
     ],
   );

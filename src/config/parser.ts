@@ -322,9 +322,9 @@ class Parser {
   }
 
   #expand(token: Token): Token {
-    const { text, unset, endless } = expandEnvironment(
-      token.text,
-      this.#imports.source.environment,
+    const { source } = this.#imports;
+    const { text, unset, endless } = expandEnvironment(token.text, (name) =>
+      source.environment(name),
     );
     for (const name of unset) {
       this.#problems.warning(token, `Environment variable "${name}" is not set: it reads as ""`);

@@ -178,7 +178,7 @@ async function clusterDnsOf(
   if (place === null) return memory.clusterDns;
   const { addresses, remark } = await findClusterDns({
     service: options.upstreamService,
-    source: snapshot.forPlugins(),
+    source: snapshot,
     ownAddresses: options.localIps,
     ...(options.lookUp === undefined ? {} : { lookUp: options.lookUp }),
   });
@@ -204,7 +204,7 @@ function complainOfLocalDns(template: Template, problems: Problems): void {
 function domainOf(template: Template, { snapshot }: ReadingContext, problems: Problems): string {
   const place = template.firstUse(DNS_DOMAIN);
   if (place === null) return CLUSTER_DOMAIN_DEFAULT;
-  const domain = clusterDomain(snapshot.forPlugins());
+  const domain = clusterDomain(snapshot);
   if (domain !== null) return domain;
   const why = "no search list in /etc/resolv.conf has the cluster's domain";
   problems.warning(place, `${DNS_DOMAIN} is taken for ${CLUSTER_DOMAIN_DEFAULT}: ${why}`);

@@ -8,7 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
-import { type ConfigSource, DATA_LINK } from "./source.ts";
+import { type ConfigSource, DATA_LINK, STANDARD_INPUT } from "./source.ts";
 
 /** Paths that a configuration came from, missing ones included. */
 export interface WatchedPaths {
@@ -31,7 +31,8 @@ export class Snapshot implements ConfigSource {
   readFile(path: string): string {
     const known = this.#files.get(path);
     const state = known ?? stateOf(() => this.#readNow(path));
-    this.#files.set(path, state);
+    // Standard input cannot be looked at again.
+    if (path !== STANDARD_INPUT) this.#files.set(path, state);
     if (state.text === null) throw new Error(state.problem);
     return state.text;
   }
@@ -51,16 +52,6 @@ export class Snapshot implements ConfigSource {
 
   interfaces(): ReturnType<ConfigSource["interfaces"]> {
     return this.#source.interfaces();
-  }
-
-  /** For what plugins read: the same files, not remembered, because plugins look after them. */
-  forPlugins(): ConfigSource {
-    return {
-      readFile: (path) => this.#readNow(path),
-      listDirectory: (path) => this.#source.listDirectory(path),
-      environment: (name) => this.#source.environment(name),
-      interfaces: () => this.#source.interfaces(),
-    };
   }
 
   /** Whether no ConfigMap that was read has been swapped since. */

@@ -8,6 +8,9 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { FILE_BYTES_MAX } from "./limits.ts";
 
+/** The path that means standard input, as in CoreDNS. */
+export const STANDARD_INPUT = "stdin";
+
 /** The link in the volume of a ConfigMap that all its files are reached by. */
 export const DATA_LINK = "..data";
 
@@ -90,10 +93,11 @@ export function memorySource(
   };
 }
 
+const STANDARD_INPUT_FD = 0;
+
 function readSystemFile(path: string): string {
-  const STANDARD_INPUT = 0;
   try {
-    if (path === "stdin") return readFileSync(STANDARD_INPUT, "utf8");
+    if (path === STANDARD_INPUT) return readFileSync(STANDARD_INPUT_FD, "utf8");
     const status = statSync(path);
     if (status.isDirectory()) throw new Error("it is a directory");
     if (status.size > FILE_BYTES_MAX) {

@@ -197,6 +197,8 @@ export class Template {
     /** Where each piece of the result begins, and where it came from. */
     const pieces: { readonly at: number; readonly from: number; readonly isCopy: boolean }[] = [];
     for (const { start, end, text: replacement } of edits) {
+      // One within another comes of a text that is no Corefile anyhow.
+      if (start < from) continue;
       pieces.push({ at: text.length, from, isCopy: true });
       text += this.#text.slice(from, start);
       pieces.push({ at: text.length, from: start, isCopy: false });

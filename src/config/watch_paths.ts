@@ -37,8 +37,8 @@ class PathWatch {
   readonly #watchers = new Map<string, { readonly watcher: FSWatcher; readonly inode: number }>();
   #settling: NodeJS.Timeout | null = null;
   #paths: WatchedPaths | null = null;
-  /** Looks of all files when their contents were last compared. */
-  #looks = "";
+  /** Looks of all files when their contents were last compared; null is "compare anyhow". */
+  #looks: string | null = null;
   /** Digest that `onChange` was called for, until the next reading. */
   #reported: string | null = null;
 
@@ -62,7 +62,7 @@ class PathWatch {
     const paths = this.#options.paths();
     if (paths !== this.#paths) {
       this.#paths = paths;
-      this.#looks = "";
+      this.#looks = null;
       this.#reported = null;
     }
     this.#watchDirectories(paths);

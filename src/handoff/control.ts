@@ -1,5 +1,8 @@
 /** Words by which the control plane steers a worker that never returns to its event loop. */
 
+import { randomFillSync } from "node:crypto";
+import { LOOP_WORDS } from "./loop_words.ts";
+
 /** What workers are to do: one of the stages below. They look at it once per turn. */
 const STAGE = 0;
 /** The addresses are about to go: end connections by TCP that wait for nothing, and go on. */
@@ -8,10 +11,17 @@ export const STAGE_LEAVE = 1;
 export const STAGE_STOP = 2;
 /** From here on, a word per worker, from 1: the generation of the newest plan sent to it. */
 const PLANS = 16;
-const WORDS = PLANS + 128;
+/** From here on, what workers tell each other about loops, and what they alone know. */
+const LOOPS = PLANS + 128;
+const SECRET = LOOPS + LOOP_WORDS;
+const SECRET_WORDS = 4;
+const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
+const WORDS = SECRET + SECRET_WORDS;
 
 export function controlMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
+  const memory = new SharedArrayBuffer(WORDS * WORD_BYTES);
+  randomFillSync(secretBytes(memory));
+  return memory;
 }
 
 export function requestStage(memory: SharedArrayBuffer, stage: number): void {
@@ -39,4 +49,18 @@ export function announcePlan(memory: SharedArrayBuffer, worker: number, generati
  */
 export function announcedPlan(words: Int32Array, worker: number): number {
   return Atomics.load(words, PLANS + worker);
+}
+
+/** The words of loop_words.ts. */
+export function loopWords(memory: SharedArrayBuffer): Int32Array {
+  return new Int32Array(memory, LOOPS * WORD_BYTES, LOOP_WORDS);
+}
+
+/** Random, the same for all workers, and told to nobody: for names that nobody can guess. */
+export function workersSecret(memory: SharedArrayBuffer): string {
+  return secretBytes(memory).join(".");
+}
+
+function secretBytes(memory: SharedArrayBuffer): Uint8Array {
+  return new Uint8Array(memory, SECRET * WORD_BYTES, SECRET_WORDS * WORD_BYTES);
 }

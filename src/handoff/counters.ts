@@ -35,6 +35,7 @@ export const COUNTER_NAMES = [
   "upstreamFailovers",
   "upstreamsAllDown",
   "upstreamSocketsOpened",
+  "loopsFound",
   "tcpAccepted",
   "tcpRefused",
   "tcpClosedIdle",

@@ -136,11 +136,60 @@ export interface ForwardPlan {
   readonly failfastAllUnhealthy: boolean;
   /** RCODEs of an upstream after which the next one is tried. */
   readonly failoverRcodes: readonly number[];
+  /** RCODEs after which the next `forward` of the server block that takes the name is asked. */
+  readonly nextRcodes: readonly number[];
+  /** The same after an answer without error and without records. */
+  readonly nextOnNodata: boolean;
+  /** Upstream connections are replaced at this age, ms; 0 is our own limit. */
+  readonly maxAgeMs: number;
+  /** Idle TCP connections kept per upstream; 0 is our own limit. */
+  readonly maxIdleConns: number;
+  /** No attempt waits longer for a reply before the next is made, ms; 0 is our own limit. */
+  readonly readTimeoutMs: number;
+  /** Attempts per question; 0 is our own limit, which is never exceeded. */
+  readonly maxConnectAttempts: number;
+  /** Addresses that queries leave from, at most one per family. */
+  readonly sourceAddresses: readonly string[];
 }
 
+/** What a `forward` line without options means. */
+export const FORWARD_DEFAULTS: Omit<ForwardPlan, "from" | "upstreams"> = {
+  except: [],
+  policy: POLICY_RANDOM,
+  forceTcp: false,
+  preferUdp: false,
+  maxFails: 2,
+  expireMs: 10_000,
+  healthCheck: { intervalMs: 500, recursionDesired: true, domain: "." },
+  maxConcurrent: 0,
+  failfastAllUnhealthy: false,
+  failoverRcodes: [],
+  nextRcodes: [],
+  nextOnNodata: false,
+  maxAgeMs: 0,
+  maxIdleConns: 0,
+  readTimeoutMs: 0,
+  maxConnectAttempts: 0,
+  sourceAddresses: [],
+};
+
 export interface UpstreamPlan {
+  /** Textual; a scope is the number of its interface: `fe80::1%2`. */
   readonly address: string;
   readonly port: number;
+  /** How DNS over TLS is spoken with it (RFC 7858); null for plain DNS. */
+  readonly tls: TlsPlan | null;
+}
+
+/** Files are named, not read: keys stay out of plans, and renewed ones are found. */
+export interface TlsPlan {
+  /** Name that its certificate must be for; null: its address. */
+  readonly serverName: string | null;
+  /** Our own certificate and its key, PEM; both or neither. */
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+  /** Authorities that may have signed its certificate, PEM; null: those of the system. */
+  readonly caFile: string | null;
 }
 
 export interface HealthCheckPlan {

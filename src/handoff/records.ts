@@ -1,7 +1,7 @@
 /**
  * What a worker tells the control plane through its ring: the layout of records, host byte order.
  *
- *   0  u8  kind              RECORD_QUERY | RECORD_ERROR | RECORD_HEALTH
+ *   0  u8  kind              RECORD_QUERY | RECORD_ERROR | RECORD_HEALTH | RECORD_TEXT
  *   1  u8  transport         0 UDP, 1 TCP
  *   2  u16 view
  *   4  u32 duration          microseconds from question to answer
@@ -9,12 +9,14 @@
  *  10  u16 query flags       14 u16 class     18 u16 answer size    22 u16 answer flags
  *  24  u16 client's port     26 u8  1 with DO 27 u8  log class      28 u8 reason (RECORD_ERROR)
  *  29  u8  address length, 4 or 16            30 u8  name length    32 address, 16 bytes
- *  48  question name as the client wrote it, wire form; RECORD_HEALTH: name of the upstream, text
+ *  48  question name as the client wrote it, wire form; RECORD_HEALTH: name of the upstream, text;
+ *      RECORD_TEXT: a line for the log, to the end of the record
  */
 
 export const RECORD_QUERY = 1;
 export const RECORD_ERROR = 2;
 export const RECORD_HEALTH = 3;
+export const RECORD_TEXT = 4;
 
 export const RECORD_KIND = 0;
 export const RECORD_TRANSPORT = 1;
@@ -43,6 +45,7 @@ export const REASON_TIMEOUT = 1;
 export const REASON_UNREACHABLE = 2;
 export const REASON_NO_ROUTE = 3;
 export const REASON_UPSTREAMS_DOWN = 4;
+export const REASON_LOOP = 7;
 /** RECORD_HEALTH: what has become of the upstream. */
 export const REASON_DOWN = 5;
 export const REASON_UP = 6;
@@ -52,4 +55,5 @@ export const REASON_TEXTS: { readonly [reason: number]: string } = {
   [REASON_UNREACHABLE]: "no upstream could be reached",
   [REASON_NO_ROUTE]: "no forward in this server block takes the name",
   [REASON_UPSTREAMS_DOWN]: "all upstreams are down",
+  [REASON_LOOP]: "all upstreams lead back here",
 };

@@ -1,7 +1,7 @@
 /** What a data-plane worker is started with, and what it says back. */
 
 import type { MessagePort } from "node:worker_threads";
-import type { Plan } from "./plan.ts";
+import type { Plan, TlsPlan } from "./plan.ts";
 
 export interface WorkerStart {
   /** 1-based; unique among the workers that share a cache. */
@@ -25,6 +25,15 @@ export interface WorkerStart {
   readonly descriptorMemory: SharedArrayBuffer;
 }
 
+/** Where a connection by TLS is to lead, see hack/decisions/0007-dns-over-tls.md. */
+export interface SecureUpstream {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: TlsPlan;
+  /** Address to connect from; null: any. */
+  readonly sourceAddress: string | null;
+}
+
 export type WorkerMessage =
   /**
    * All sockets are open; `ports` are those of the listeners of the plan, `threadId` is the
@@ -37,6 +46,12 @@ export type WorkerMessage =
   | { readonly kind: "refused"; readonly generation: number; readonly message: string }
   /** It cannot start; the text is a whole sentence without its full stop. */
   | { readonly kind: "failed"; readonly message: string }
+  /** `descriptor` is to lead to an upstream by TLS; it is the control plane's from now on. */
+  | {
+      readonly kind: "secure";
+      readonly descriptor: number;
+      readonly upstream: SecureUpstream;
+    }
   /** There are records in the ring. */
   | { readonly kind: "records" }
   | { readonly kind: "stopped" };

@@ -2,9 +2,15 @@
 
 import process from "node:process";
 import type { Plan, ViewPlan } from "../handoff/plan.ts";
-import { RECORD_ERROR, RECORD_HEALTH, RECORD_KIND, RECORD_VIEW } from "../handoff/records.ts";
+import {
+  RECORD_ERROR,
+  RECORD_HEALTH,
+  RECORD_KIND,
+  RECORD_TEXT,
+  RECORD_VIEW,
+} from "../handoff/records.ts";
 import { RingReader } from "../handoff/ring.ts";
-import { errorLine, healthLine, queryLines } from "./query_line.ts";
+import { errorLine, healthLine, queryLines, textLine } from "./query_line.ts";
 
 /** From a worker's call to the printing: what comes in between goes out by the same system call. */
 const GATHER_MS = 50;
@@ -61,6 +67,7 @@ export class LogDrain {
   #linesOf(record: Uint8Array): string[] {
     if (record[RECORD_KIND] === RECORD_ERROR) return [errorLine(record)];
     if (record[RECORD_KIND] === RECORD_HEALTH) return [healthLine(record)];
+    if (record[RECORD_KIND] === RECORD_TEXT) return [textLine(record)];
     const number = new DataView(record.buffer).getUint16(RECORD_VIEW, true);
     const view = this.#views.get(number);
     return view === undefined ? [] : queryLines(record, view);

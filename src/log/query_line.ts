@@ -76,6 +76,11 @@ export function healthLine(record: Uint8Array): string {
     : `[WARNING] plugin/forward: upstream ${name} is down: it does not answer`;
 }
 
+/** What the worker has worded itself. */
+export function textLine(record: Uint8Array): string {
+  return new TextDecoder().decode(record.subarray(RECORD_NAME));
+}
+
 function nameOf(record: Uint8Array, data: DataView): Uint8Array {
   return record.subarray(RECORD_NAME, RECORD_NAME + data.getUint8(RECORD_NAME_LENGTH));
 }

@@ -30,7 +30,7 @@ import {
   RECORD_UDP_SIZE,
 } from "../handoff/records.ts";
 import { nameToWire } from "../wire/name.ts";
-import { errorLine, queryLines } from "./query_line.ts";
+import { errorLine, queryLines, textLine } from "./query_line.ts";
 
 const COMMON =
   '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" ' +
@@ -172,4 +172,11 @@ test("errorLine() writes what CoreDNS's errors plugin does", () => {
 
 test("queryLines() escapes bytes that would break a line", () => {
   assert.equal(lineOf("{name}", { name: "a\\010b.example.org." }), "[INFO] a\\010b.example.org.");
+});
+
+test("textLine() is what the worker has worded", () => {
+  const text = "[INFO] plugin/loop: upstream 192.0.2.1:53 no longer leads back here";
+  const record = new Uint8Array(RECORD_NAME + text.length);
+  record.set(new TextEncoder().encode(text), RECORD_NAME);
+  assert.equal(textLine(record), text);
 });

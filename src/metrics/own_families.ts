@@ -88,6 +88,7 @@ export function counterFamilies(sums: CounterSums): Family[] {
       label: "kind",
       series: IN_FLIGHT.map(([name, kind]) => [kind, sums[name]]),
     }),
+    total("nodens_loops_found_total", "Forwarding loops that were found.", sums.loopsFound),
     total("nodens_joined_total", "Queries that joined a question on its way.", sums.joined),
     total(
       "nodens_answers_truncated_total",

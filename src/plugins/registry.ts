@@ -7,6 +7,7 @@ import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { healthSetup } from "./health/setup.ts";
 import { logSetup } from "./log/setup.ts";
+import { loopSetup } from "./loop/setup.ts";
 import { pprofSetup } from "./pprof/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
@@ -23,6 +24,7 @@ export const PLUGINS = {
   errors: errorsSetup,
   log: logSetup,
   cache: cacheSetup,
+  loop: loopSetup,
   forward: forwardSetup,
   reload: reloadSetup,
   whoami: whoamiSetup,

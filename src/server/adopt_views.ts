@@ -11,7 +11,7 @@ import type { ForwardPlan, Plan, ViewPlan } from "../handoff/plan.ts";
 import { CHANNELS_MAX, UPSTREAM_ROWS, UPSTREAMS_MAX, VIEW_LEAVE_MS } from "../limits.ts";
 import { CHANNEL_TCP } from "../upstream/channels.ts";
 import { Route } from "../upstream/route.ts";
-import { Upstream, type UpstreamSettings } from "../upstream/upstream.ts";
+import { Upstream, type UpstreamSettings, upstreamSettings } from "../upstream/upstream.ts";
 import type { Plane } from "./plane.ts";
 import { PluginCounterRows } from "./plugin_counter_rows.ts";
 import { View, type ViewContext } from "./view.ts";
@@ -59,6 +59,7 @@ export function adoptViews(plane: Plane, plan: Plan): void {
   plane.countsDropped = plan.views.some(({ metrics }) => metrics);
   tables.isCacheDue = true;
   settleCache(plane);
+  plane.loopWatch.adopt(plane);
 }
 
 /** The views of scopes; of those that are not in the plan, what they were. */
@@ -119,7 +120,9 @@ function contextOf({ metrics, client, plan, random }: Plane): ViewContext {
 
 function addRoute(plane: Plane, forward: ForwardPlan, numbers: ReadonlyMap<string, number>): Route {
   const { routes, tables, upstreams, random } = plane;
-  const members = settingsOf(forward).map((settings) => numbers.get(JSON.stringify(settings))!);
+  const members = upstreamSettings(forward).map(
+    (settings) => numbers.get(JSON.stringify(settings))!,
+  );
   const isFree = (route: Route) => !tables.routes.has(route) && route.inFlightCount === 0;
   const free = routes.findIndex(isFree);
   const number = free < 0 ? routes.length : free;
@@ -141,7 +144,7 @@ function takeUpstreams(plane: Plane, plan: Plan, stay: ReadonlySet<number>): Map
   const { upstreams, tables } = plane;
   const wanted = new Map<string, UpstreamSettings>();
   for (const { forwards } of plan.views) {
-    for (const settings of forwards.flatMap(settingsOf)) {
+    for (const settings of forwards.flatMap(upstreamSettings)) {
       wanted.set(JSON.stringify(settings), settings);
     }
   }
@@ -214,16 +217,4 @@ function retireSockets(plane: Plane, number: number): void {
 
 function textOf(view: ViewPlan): string {
   return JSON.stringify(view);
-}
-
-function settingsOf(forward: ForwardPlan): UpstreamSettings[] {
-  const { forceTcp, maxFails, expireMs, healthCheck } = forward;
-  return forward.upstreams.map(({ address, port }) => ({
-    address,
-    port,
-    forceTcp,
-    maxFails,
-    expireMs,
-    healthCheck,
-  }));
 }

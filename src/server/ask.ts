@@ -12,7 +12,12 @@ import {
   VARIANT_NO_RECURSION,
 } from "../cache/entry.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { REASON_TIMEOUT, REASON_UNREACHABLE, REASON_UPSTREAMS_DOWN } from "../handoff/records.ts";
+import {
+  REASON_LOOP,
+  REASON_TIMEOUT,
+  REASON_UNREACHABLE,
+  REASON_UPSTREAMS_DOWN,
+} from "../handoff/records.ts";
 import {
   ATTEMPTS_MAX,
   PROBE_TIMEOUT_MS,
@@ -39,19 +44,18 @@ export function ask(plane: Plane, slot: number): void {
   let reason = REASON_UNREACHABLE;
   // What one upstream refuses, another may understand.
   pending.plain[slot] = 0;
-  while (pending.attemptCounts[slot]! < ATTEMPTS_MAX) {
-    const route = plane.routes[pending.routes[slot]!]!;
+  const route = plane.routes[pending.routes[slot]!]!;
+  while (pending.attemptCounts[slot]! < route.attemptsMax) {
     const position = route.choose(pending.triedBits[slot]!);
     if (route.foundNoneUp) plane.counters[COUNTER.upstreamsAllDown]! += 1;
     if (position === NO_UPSTREAM) {
-      reason = REASON_UPSTREAMS_DOWN;
+      reason = route.isLoop ? REASON_LOOP : REASON_UPSTREAMS_DOWN;
       break;
     }
     pending.triedBits[slot]! |= 1 << position;
     const upstream = route.upstreams[position]!;
     const attemptsBefore = pending.attemptCounts[slot]!;
-    const overTcp = route.forceTcp || pending.overTcp[slot] === 1;
-    if (send(plane, slot, upstream, overTcp)) {
+    if (send(plane, slot, upstream)) {
       const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
       setTimer(plane, slot, plane.nowMs + waitMs);
       return;
@@ -99,8 +103,7 @@ export function askSame(plane: Plane, slot: number, upstream: number): void {
     pending.attemptCounts[slot] = count - 1;
   }
   const attemptsBefore = pending.attemptCounts[slot]!;
-  const route = plane.routes[pending.routes[slot]!]!;
-  if (send(plane, slot, upstream, route.forceTcp || pending.overTcp[slot] === 1)) {
+  if (send(plane, slot, upstream)) {
     const waitMs = plane.upstreams[upstream]!.attemptTimeoutMs(attemptsBefore);
     setTimer(plane, slot, plane.nowMs + waitMs);
   } else {
@@ -122,24 +125,51 @@ export function probe(plane: Plane, upstream: number): void {
     endAttempt(plane, before);
     countCheckFailed(plane, known);
     noteFailure(plane, upstream);
+    known.probeFailureCount += 1;
   }
-  const channel = chooseChannel(plane, upstream, known.settings.forceTcp);
+  const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
+  sendProbe(plane, upstream, plane.probeOffsets[upstream]!, plane.probeLengths[upstream]!, flags);
+}
+
+/**
+ * Asks `upstream` a question that we may be asked in turn, see loop_watch.ts; not while a probe is
+ * under way, whose reply would be taken for this one's.
+ *
+ * @param isDue called when it can be sent.
+ */
+export function askForLoop(
+  plane: Plane,
+  upstream: number,
+  offset: number,
+  lengthBytes: number,
+  isDue: () => boolean,
+): void {
+  if (plane.pending.attemptKeys[plane.pending.probeOf(upstream)] !== NO_ATTEMPT || !isDue()) return;
+  sendProbe(plane, upstream, offset, lengthBytes, FLAG_RD);
+}
+
+function sendProbe(
+  plane: Plane,
+  upstream: number,
+  offset: number,
+  lengthBytes: number,
+  flags: number,
+): void {
+  const known = plane.upstreams[upstream]!;
+  const channel = chooseChannel(plane, upstream, false);
   if (channel === NO_CHANNEL) return;
   const id = freeId(plane, channel);
   if (id === NO_ID) return;
-  const offset = plane.probeOffsets[upstream]!;
-  const lengthBytes = plane.probeLengths[upstream]!;
-  const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
   const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
   if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt)) return;
   known.probeSentMs = plane.nowMs;
-  pending.beginProbe(upstream, channel, id);
+  plane.pending.beginProbe(upstream, channel, id);
   plane.channels.inFlightCounts[channel]! += 1;
 }
 
-function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): boolean {
+function send(plane: Plane, slot: number, upstream: number): boolean {
   const { pending, waiters, channels } = plane;
-  const channel = chooseChannel(plane, upstream, overTcp);
+  const channel = chooseChannel(plane, upstream, pending.overTcp[slot] === 1);
   if (channel === NO_CHANNEL) return false;
   const id = freeId(plane, channel);
   if (id === NO_ID) return false;
@@ -169,7 +199,7 @@ function send(plane: Plane, slot: number, upstream: number, overTcp: boolean): b
 
 function chooseChannel(plane: Plane, upstream: number, overTcp: boolean): number {
   const known = plane.upstreams[upstream]!;
-  if (overTcp) return plane.tcpChannels.choose(upstream, known, plane.nowMs);
+  if (overTcp || known.isStream) return plane.tcpChannels.choose(upstream, known, plane.nowMs);
   return plane.udpChannels.choose(upstream, known, plane.turn, plane.nowMs);
 }
 
@@ -201,10 +231,13 @@ function writeTo(
     UDP_ANSWER_BYTES_MAX,
     withOpt,
   );
+  const known = plane.upstreams[upstream]!;
   if (overTcp) {
     if (!plane.tcpChannels.append(channel, target, length)) return false;
+    known.tcpQueryCount += 1;
   } else {
     batch.commit(length, 0, 0, 0, 0);
+    known.udpQueryCount += 1;
   }
   channels.queryCounts[channel]! += 1;
   return true;

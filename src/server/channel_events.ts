@@ -7,7 +7,7 @@ import { EAGAIN } from "../sys/errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../sys/layout.ts";
 import { NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
-import { TCP_OVER, TCP_READ } from "../upstream/tcp_channels.ts";
+import { TCP_OVER, TCP_READ } from "../upstream/tcp_inbox.ts";
 import { askAgain } from "./ask.ts";
 import { endAttempt, noteFailure } from "./attempts.ts";
 import { countCheckFailed } from "./count_upstream.ts";
@@ -46,7 +46,7 @@ export function handleTcpChannel(
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) === 0) return;
   const code = tcpChannels.handleReadable(channel);
   if (code === TCP_OVER) {
-    handleTcpEnd(plane, channel, false);
+    handleTcpEnd(plane, channel, isUseless(plane, channel));
     return;
   }
   if (code !== TCP_READ) return;
@@ -97,6 +97,12 @@ function handleLoss(plane: Plane, channel: number): void {
   noteFailure(plane, plane.channels.upstreams[channel]!);
   plane.udpChannels.retire(channel);
   failAttempts(plane, channel);
+}
+
+/** Whether a connection ends that was asked something and never said anything. */
+function isUseless(plane: Plane, channel: number): boolean {
+  const { channels } = plane;
+  return channels.inFlightCounts[channel]! > 0 && !channels.hasHeard(channel);
 }
 
 /**

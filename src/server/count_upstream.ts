@@ -8,7 +8,6 @@ import {
   UPSTREAM_CHECKS_FAILED,
   UPSTREAM_DOUBLES,
   UPSTREAM_OPENED,
-  UPSTREAM_PROTOCOLS,
   UPSTREAM_QUERIES,
   UPSTREAM_REUSED,
   UPSTREAM_TIMES,
@@ -17,13 +16,14 @@ import type { Upstream } from "../upstream/upstream.ts";
 import { countTime } from "./count_answer.ts";
 import type { Plane } from "./plane.ts";
 
-const PROTOCOLS_KNOWN = UPSTREAM_PROTOCOLS.length;
+/** In UPSTREAM_PROTOCOLS; those before are CHANNEL_UDP and CHANNEL_TCP. */
+const PROTOCOL_TLS = 2;
 const MS_PER_FIRST_BUCKET = 0.25;
 
 /**
  * Counts a query of a client on its way to `upstream`.
  *
- * @param kind CHANNEL_UDP …
+ * @param kind CHANNEL_UDP or CHANNEL_TCP.
  * @param queriesBefore that left by the same socket.
  */
 export function countAsked(
@@ -35,8 +35,8 @@ export function countAsked(
   const rows = plane.metrics.upstreams;
   const row = upstream.metricsRow * UPSTREAM_DOUBLES;
   rows[row + UPSTREAM_QUERIES]! += 1;
-  if (kind >= PROTOCOLS_KNOWN) return;
-  rows[row + (queriesBefore === 0 ? UPSTREAM_OPENED : UPSTREAM_REUSED) + kind]! += 1;
+  const protocol = upstream.settings.tls === null ? kind : PROTOCOL_TLS;
+  rows[row + (queriesBefore === 0 ? UPSTREAM_OPENED : UPSTREAM_REUSED) + protocol]! += 1;
 }
 
 /** Counts a reply to such a query, `roundTripMs` after it. */

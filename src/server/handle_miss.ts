@@ -9,7 +9,7 @@ import { REASON_NO_ROUTE } from "../handoff/records.ts";
 import { NO_SLOT } from "../std/slot_pool.ts";
 import { NO_ROUTE } from "../upstream/route.ts";
 import { writeError } from "../wire/answer.ts";
-import { RCODE_REFUSED, RCODE_SERVFAIL } from "../wire/constants.ts";
+import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_HINFO } from "../wire/constants.ts";
 import { answerBehind } from "./answer_behind.ts";
 import { ANSWER_LATER } from "./answer_codes.ts";
 import { ask } from "./ask.ts";
@@ -37,6 +37,9 @@ export function handleMiss(
   limitBytes: number,
 ): number {
   const { pending, waiters, counters, query } = plane;
+  if (query.type === TYPE_HINFO && plane.loopWatch.hears(plane)) {
+    return refuse(plane, COUNTER.answersRefused, RCODE_REFUSED, target, limitBytes);
+  }
   const slot = pending.find(query, view.id, variant);
   if (slot === NO_SLOT) return startQuestion(plane, view, variant, cached, target, limitBytes);
   const waiter = waiters.add(query, plane.client, plane.nowMs);

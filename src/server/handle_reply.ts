@@ -87,6 +87,7 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     askAgain(plane, slot);
     return;
   }
+  if (handOn(plane, slot)) return;
   plane.answeredBy = ANSWERED_BY_FORWARD;
   finishWithReply(plane, slot);
 }
@@ -189,5 +190,28 @@ function isWorthAnother(plane: Plane, slot: number): boolean {
   const { pending, reply } = plane;
   const route = plane.routes[pending.routes[slot]!]!;
   if (!isServerError(reply.rcode) && !route.failsOverOn(reply.rcode)) return false;
-  return pending.attemptCounts[slot]! < ATTEMPTS_MAX && route.hasFresh(pending.triedBits[slot]!);
+  return (
+    pending.attemptCounts[slot]! < route.attemptsMax && route.hasFresh(pending.triedBits[slot]!)
+  );
+}
+
+/**
+ * Asks the next `forward` of the server block in place of this one, if `next` says so of such an
+ * answer and there is one that takes the name. @returns false when the answer is to be given.
+ */
+function handOn(plane: Plane, slot: number): boolean {
+  const { pending, reply, routes, scratch } = plane;
+  const route = routes[pending.routes[slot]!]!;
+  if (!route.handsOn(reply.rcode, reply.answerCount)) return false;
+  const view = plane.views[pending.views[slot]!]!;
+  pending.copyName(slot, scratch.name, 0);
+  const next = view.routeAfter(route, scratch.nameBytes, pending.nameLengths[slot]!);
+  if (next === null || next.isFull()) return false;
+  const first = slot * ATTEMPTS_MAX;
+  for (let number = 0; number < ATTEMPTS_MAX; number++) endAttempt(plane, first + number);
+  route.inFlightCount -= 1;
+  next.inFlightCount += 1;
+  pending.changeRoute(slot, next.number);
+  askAgain(plane, slot);
+  return true;
 }

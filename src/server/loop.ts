@@ -229,6 +229,7 @@ export class Loop {
     sweepChannels(plane);
     sweepListeners(plane);
     sweepViews(plane);
+    plane.loopWatch.sweep(plane);
     const { counters } = plane;
     counters[COUNTER.pending] = plane.pending.usedCount;
     counters[COUNTER.waiters] = plane.waiters.usedCount;

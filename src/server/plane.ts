@@ -8,9 +8,11 @@
 
 import type { Cache } from "../cache/cache.ts";
 import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
+import { LOOP_WORDS } from "../handoff/loop_words.ts";
 import type { MetricsRows } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
+import type { SecureUpstream } from "../handoff/worker_start.ts";
 import {
   PENDING_MAX,
   TCP_MESSAGE_BYTES_MAX,
@@ -20,6 +22,7 @@ import {
   WAITERS_MAX,
 } from "../limits.ts";
 import { RandomPool } from "../std/random_pool.ts";
+import { ECONNREFUSED } from "../sys/errno.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { ReceiveBatch } from "../sys/receive_batch.ts";
 import { SendBatch } from "../sys/send_batch.ts";
@@ -38,6 +41,7 @@ import { PlanTables } from "./adopt_views.ts";
 import { Client } from "./client.ts";
 import { Exchanges } from "./exchanges.ts";
 import { ListenerTable } from "./listener_table.ts";
+import { LoopWatch } from "./loop_watch.ts";
 import { QueryBatch } from "./query_batch.ts";
 import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
@@ -74,7 +78,15 @@ export interface PlaneOptions {
   readonly ring: RingWriter;
   /** What this worker says when it is asked who it is, see instance_answer.ts. */
   readonly instance: string;
+  /** For the names of probes for loops: the same in all workers, and known to nobody else. */
+  readonly loopSecret?: string;
+  /** Shared by all workers, see handoff/loop_words.ts. Default: shared with nobody. */
+  readonly loopWords?: Int32Array;
+  /** Leads `descriptor` to an upstream by TLS, see worker_start.ts. Default: nowhere. */
+  readonly connectSecure?: ConnectSecure | undefined;
 }
+
+export type ConnectSecure = (descriptor: number, upstream: SecureUpstream) => void;
 
 export class Plane {
   readonly kernel: Kernel;
@@ -113,6 +125,7 @@ export class Plane {
   readonly tcpChannels: TcpChannels;
   readonly tcpClients: TcpClients;
   readonly exchanges: Exchanges;
+  readonly loopWatch: LoopWatch;
   /** By number; also those that are in no plan any more, until their number is another's. */
   readonly upstreams: Upstream[] = [];
   /** By number, likewise. */
@@ -180,15 +193,30 @@ export class Plane {
       this.channels,
       this.epoll,
       TAG_TCP_CHANNEL,
+      (upstream) => this.#connectSecure(upstream, options.connectSecure),
     );
     this.tcpClients = new TcpClients(kernel, this.sockets, this.epoll, TAG_TCP_CLIENT, counters);
     this.exchanges = new Exchanges(
       slab.carve(REQUEST_BYTES, 64),
       slab.carve(roundUp(TCP_MESSAGE_BYTES_MAX), 64),
     );
+    this.loopWatch = new LoopWatch({
+      slab,
+      secret: options.loopSecret ?? "",
+      words: options.loopWords ?? new Int32Array(new SharedArrayBuffer(LOOP_WORDS * 4)),
+    });
     this.queryScratch = slab.carve(UPSTREAM_QUERY_BYTES, 64);
     this.probeOffsets = new Int32Array(UPSTREAMS_MAX).fill(-1);
     this.probeLengths = new Int32Array(UPSTREAMS_MAX);
+  }
+
+  /** Cold: per connection by TLS. */
+  #connectSecure({ settings }: Upstream, connect: ConnectSecure | undefined): number {
+    const { address, port, tls, sourceAddress } = settings;
+    const fd = connect === undefined ? -ECONNREFUSED : this.sockets.connectPair();
+    if (fd < 0 || tls === null) return fd;
+    connect?.(this.sockets.otherEnd, { address, port, tls, sourceAddress });
+    return fd;
   }
 
   /** Cold: at a change. What there is besides for upstream `number`, which is new. */

@@ -11,6 +11,7 @@ export class ReplyScratch {
   readonly ttlOffsets = new Uint16Array(new SharedArrayBuffer(TTLS_MAX * 2));
   /** A folded name, for comparing. */
   readonly name = new Int32Array(new SharedArrayBuffer(256));
+  readonly nameBytes = new Uint8Array(this.name.buffer);
   readonly decision = new Decision();
   /** Where the message of the image stands; the image itself is at 0. */
   readonly messageOffset = ENTRY_HEADER_BYTES;

@@ -1,7 +1,14 @@
 /** The life of a data-plane worker: open, serve, finish what is in flight, close. */
 
 import { Cache } from "../cache/cache.ts";
-import { announcedPlan, requestedStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
+import {
+  announcedPlan,
+  loopWords,
+  requestedStage,
+  STAGE_LEAVE,
+  STAGE_STOP,
+  workersSecret,
+} from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import { metricsRows } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
@@ -13,7 +20,7 @@ import type { Kernel } from "../sys/kernel.ts";
 import { VERSION } from "../version.ts";
 import { finishAllTcp } from "./handle_tcp.ts";
 import { Loop } from "./loop.ts";
-import { PLANE_SLAB_BYTES, Plane } from "./plane.ts";
+import { type ConnectSecure, PLANE_SLAB_BYTES, Plane } from "./plane.ts";
 import { WarmUp } from "./warm_up.ts";
 
 /** The cache counts workers from 1, counters from 0. */
@@ -23,9 +30,16 @@ const FIRST_WORKER = 1;
 export const WORKER_SLAB_BYTES = 2 * PLANE_SLAB_BYTES;
 
 /** Makes the state of a worker. */
-export function createPlane(start: Omit<WorkerStart, "plans">, kernel: Kernel): Plane {
+export function createPlane(
+  start: Omit<WorkerStart, "plans">,
+  kernel: Kernel,
+  connectSecure?: ConnectSecure,
+): Plane {
   return new Plane({
     kernel,
+    connectSecure,
+    loopSecret: workersSecret(start.controlMemory),
+    loopWords: loopWords(start.controlMemory),
     plan: start.plan,
     cache: new Cache(start.cacheMemory, {
       shared: start.workerCount > 1,
@@ -51,6 +65,8 @@ export interface ServeEvents {
   readonly onAdopted: (generation: number, ports: readonly number[]) => void;
   /** It is not, and the one before goes on: why. */
   readonly onRefused: (generation: number, message: string) => void;
+  /** A connection to an upstream by TLS is wanted. */
+  readonly onSecure: ConnectSecure;
 }
 
 /**
@@ -63,7 +79,7 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   if (start.cacheMemory.byteLength >= HUGE_PAGES_BYTES_MIN) {
     kernel.adviseHugePages(start.cacheMemory);
   }
-  const loop = new Loop(createPlane(start, kernel));
+  const loop = new Loop(createPlane(start, kernel, events.onSecure));
   const { plane } = loop;
   events.onReady(loop.open());
   let warmUp = WarmUp.create(kernel, start.hashSeed);
@@ -86,6 +102,7 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
       // What compilers leave behind; some 10 MB.
       collectGarbage();
       kernel.trimHeap();
+      kernel.dropFilePages();
     }
   }
   warmUp?.close();

@@ -71,8 +71,17 @@ export class View {
 
   /** The first `forward` that takes the query's name, or null. */
   routeFor(query: Query): Route | null {
-    for (let index = 0; index < this.routes.length; index++) {
-      if (this.routes[index]!.takes(query)) return this.routes[index]!;
+    return this.#routeFrom(0, query.nameBytes, query.nameLength);
+  }
+
+  /** The first `forward` behind `route` that takes the folded name, or null. */
+  routeAfter(route: Route, name: Uint8Array, nameLength: number): Route | null {
+    return this.#routeFrom(this.routes.indexOf(route) + 1, name, nameLength);
+  }
+
+  #routeFrom(first: number, name: Uint8Array, nameLength: number): Route | null {
+    for (let index = first; index < this.routes.length; index++) {
+      if (this.routes[index]!.takes(name, nameLength)) return this.routes[index]!;
     }
     return null;
   }

@@ -60,16 +60,21 @@ test("View.caches() the zones of its cache", () => {
   assert.equal(viewOf(zones, null).policy, null);
 });
 
-test("View.routeFor() takes the first route that takes the name", () => {
+test("View.routeFor() and routeAfter() take the first route that takes the name", () => {
   const route = (number: number, suffix: number) =>
-    ({ number, takes: (query: Query) => query.nameLength > suffix }) as unknown as Route;
-  const view = new View(0, viewPlan({}), [route(0, 20), route(1, 10), route(2, 5)], CONTEXT);
+    ({ number, takes: (_: Uint8Array, length: number) => length > suffix }) as unknown as Route;
+  const routes = [route(0, 20), route(1, 10), route(2, 5)];
+  const view = new View(0, viewPlan({}), routes, CONTEXT);
   const lengths = [21, 11, 6, 5].map((nameLength) => {
     const query = new Query();
     query.nameLength = nameLength;
     return view.routeFor(query)?.number ?? null;
   });
   assert.deepEqual(lengths, [0, 1, 2, null]);
+  const name = new Uint8Array(255);
+  assert.equal(view.routeAfter(routes[0]!, name, 21)?.number, 1);
+  assert.equal(view.routeAfter(routes[0]!, name, 6)?.number, 2);
+  assert.equal(view.routeAfter(routes[2]!, name, 21), null);
 });
 
 test("View.logClasses is what any of its log lines asks for", () => {

@@ -15,7 +15,7 @@
 import { Cache } from "../cache/cache.ts";
 import { countersMemory, countersRow } from "../handoff/counters.ts";
 import { metricsMemory, metricsRows } from "../handoff/metrics_memory.ts";
-import { type Plan, POLICY_RANDOM } from "../handoff/plan.ts";
+import { FORWARD_DEFAULTS, type Plan } from "../handoff/plan.ts";
 import { RingWriter, ringMemory } from "../handoff/ring.ts";
 import { CACHE_BYTES_MIN } from "../limits.ts";
 import type { Kernel, Pointer } from "../sys/kernel.ts";
@@ -221,18 +221,11 @@ function warmUpPlan(upstreamPort: number): Plan {
         },
         forwards: [
           {
+            ...FORWARD_DEFAULTS,
             from: ".",
-            except: [],
-            upstreams: [{ address: LOOPBACK, port: upstreamPort }],
-            policy: POLICY_RANDOM,
-            forceTcp: false,
-            preferUdp: false,
+            upstreams: [{ address: LOOPBACK, port: upstreamPort, tls: null }],
             maxFails: 0,
             expireMs: 1000,
-            healthCheck: { intervalMs: 1000, recursionDesired: true, domain: "." },
-            maxConcurrent: 0,
-            failfastAllUnhealthy: false,
-            failoverRcodes: [],
           },
         ],
         plugins: [],

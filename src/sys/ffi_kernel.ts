@@ -6,14 +6,24 @@
 
 import { randomFillSync } from "node:crypto";
 import type { NativeFunctions } from "./ffi_symbols.ts";
+import { readFileMappings } from "./file_pages.ts";
 import type { Kernel, Pointer } from "./kernel.ts";
-import { EPOLL_EVENT_BYTES, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_GETTID } from "./layout.ts";
+import {
+  AF_UNIX,
+  EPOLL_EVENT_BYTES,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SYS_GETTID,
+} from "./layout.ts";
 import type { Slab } from "./slab.ts";
 
 const EPOLL_CLOEXEC = SOCK_CLOEXEC;
+const MADV_DONTNEED = 4;
 const MADV_HUGEPAGE = 14;
 /** The largest page of arm64 is a whole number of those of x86-64: good for both. */
 const PAGE_BYTES = 65_536n;
+const PAIR_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 const EFD_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 export interface NativeLibrary {
@@ -78,6 +88,11 @@ export function createFfiKernel(
     read: (fd, buffer, lengthBytes) => answer(native.read(fd, buffer, lengthBytes)),
     write: (fd, buffer, lengthBytes) => answer(native.write(fd, buffer, lengthBytes)),
     socket: (family, type, protocol) => opened(native.socket(family, type, protocol)),
+    socketPair: (offset) => {
+      const code = answer(native.socketpair(AF_UNIX, PAIR_TYPE, 0, library.pointer(offset)));
+      if (code >= 0) descriptors[slab.words[offset >> 2]!] = 1;
+      return code;
+    },
     bind: (fd, address, lengthBytes) => answer(native.bind(fd, address, lengthBytes)),
     connect: (fd, address, lengthBytes) => answer(native.connect(fd, address, lengthBytes)),
     listen: (fd, backlog) => answer(native.listen(fd, backlog)),
@@ -94,10 +109,18 @@ export function createFfiKernel(
     },
     gettid: () => answer(native.syscall(SYS_GETTID, 0, nullPointer, 0, 0)),
     trimHeap: () => void native.malloc_trim(0),
+    dropFilePages: () => dropFilePages(library),
     adviseHugePages: (memory) => adviseHugePages(library, memory),
   };
   assertEpollLayout(kernel);
   return kernel;
+}
+
+/** Cold: once, after start. Advice that is not taken costs nothing. */
+function dropFilePages(library: NativeLibrary): void {
+  for (const { start, lengthBytes } of readFileMappings()) {
+    library.functions.madvise(library.pointerTo(start), lengthBytes, MADV_DONTNEED);
+  }
 }
 
 /** Cold: at start. Only whole pages can be advised. */

@@ -19,6 +19,7 @@ export const SYMBOLS = {
   read: ["i", "ipu"],
   write: ["i", "ipu"],
   socket: ["i", "iii"],
+  socketpair: ["i", "iiip"],
   bind: ["i", "ipu"],
   connect: ["i", "ipu"],
   listen: ["i", "ii"],

@@ -46,6 +46,12 @@ export interface Kernel {
   write(fd: number, buffer: Pointer, lengthBytes: number): number;
 
   socket(family: number, type: number, protocol: number): number;
+  /**
+   * Two non-blocking stream sockets that are connected with each other (socketpair(2)), written to
+   * byte `offset` of the slab as two words. The second one is for another thread: it is not noted
+   * as ours. Allocates: not per query.
+   */
+  socketPair(offset: number): number;
   bind(fd: number, address: Pointer, lengthBytes: number): number;
   connect(fd: number, address: Pointer, lengthBytes: number): number;
   listen(fd: number, backlog: number): number;
@@ -61,6 +67,8 @@ export interface Kernel {
 
   /** Gives memory that libc holds for nobody back to the kernel (malloc_trim(3)). */
   trimHeap(): void;
+  /** Gives up the pages of program files until they are needed again, see file_pages.ts. */
+  dropFilePages(): void;
   /** Asks for 2 MiB pages where memory lies (madvise(2)): fewer translations to be looked up. */
   adviseHugePages(memory: SharedArrayBuffer): void;
 }

@@ -53,6 +53,8 @@ export class Sockets {
   readonly #lengthPointer: Pointer;
   readonly #event: number;
   readonly #eventPointer: Pointer;
+  /** What `connectPair` has made besides its answer. */
+  otherEnd = -1;
 
   constructor(kernel: Kernel) {
     const { slab } = kernel;
@@ -119,25 +121,31 @@ export class Sockets {
    *
    * Connected, so that the kernel drops what others send (RFC 5452 §4.2) and tells us of ICMP
    * errors.
+   * @param source address that it leaves from; null lets the kernel choose.
    * @returns the descriptor, or a negated error number.
    */
-  connectUdp(address: string, port: number, randomBelow: (count: number) => number): number {
+  connectUdp(
+    address: string,
+    port: number,
+    randomBelow: (count: number) => number,
+    source: string | null = null,
+  ): number {
     const fd = this.#kernel.socket(familyOf(address), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return fd;
     const wildcard = familyOf(address) === AF_INET6 ? "::" : "0.0.0.0";
     let code = -EADDRINUSE;
     for (let tries = 0; tries < PORT_TRIES_MAX && code === -EADDRINUSE; tries++) {
-      code = this.#bind(fd, wildcard, PORT_MIN + randomBelow(PORT_COUNT));
+      code = this.#bind(fd, source ?? wildcard, PORT_MIN + randomBelow(PORT_COUNT));
     }
-    // A machine with nearly all ports taken: let the kernel look for a free one at connect().
-    if (code === -EADDRINUSE) code = 0;
+    // A machine with nearly all ports taken: let the kernel look for a free one.
+    if (code === -EADDRINUSE) code = source === null ? 0 : this.#bind(fd, source, 0);
     if (code >= 0) code = this.#connect(fd, address, port);
     if (code < 0) this.#kernel.close(fd);
     return code < 0 ? code : fd;
   }
 
   /** A TCP socket whose connection to an upstream is being made. @returns as `connectUdp`. */
-  connectTcp(address: string, port: number): number {
+  connectTcp(address: string, port: number, source: string | null = null): number {
     const fd = this.#kernel.socket(
       familyOf(address),
       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -145,7 +153,8 @@ export class Sockets {
     );
     if (fd < 0) return fd;
     this.#option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    const code = this.#connect(fd, address, port);
+    const bound = source === null ? 0 : this.#bind(fd, source, 0);
+    const code = bound < 0 ? bound : this.#connect(fd, address, port);
     return code < 0 && code !== -EINPROGRESS ? this.#closed(fd, code) : fd;
   }
 
@@ -158,6 +167,17 @@ export class Sockets {
     this.#kernel.getsockname(fd, this.#addressPointer, this.#lengthPointer);
     const isIpv6 = this.#kernel.slab.view.getUint16(this.#address, true) === AF_INET6;
     this.#connect(fd, isIpv6 ? "::1" : "127.0.0.1", DISCARD_PORT);
+  }
+
+  /**
+   * One of two sockets that are connected with each other; the other is `otherEnd`, for whoever is
+   * to have it. @returns as `connectUdp`.
+   */
+  connectPair(): number {
+    const code = this.#kernel.socketPair(this.#value);
+    if (code < 0) return code;
+    this.otherEnd = this.#kernel.slab.words[(this.#value >> 2) + 1]!;
+    return this.#kernel.slab.words[this.#value >> 2]!;
   }
 
   /** Sends small answers at once. */

@@ -25,7 +25,7 @@ export class Channels {
   readonly openedMs = new Float64Array(CHANNELS_MAX);
   /** When it last became idle. */
   readonly idleMs = new Float64Array(CHANNELS_MAX);
-  /** When it was opened or, for TCP, bytes last came. */
+  /** When a message last came by TCP; before all times when none has. */
   readonly heardMs = new Float64Array(CHANNELS_MAX);
   /** Replies that matched nothing. */
   readonly strangerCounts = new Int32Array(CHANNELS_MAX);
@@ -48,7 +48,7 @@ export class Channels {
     this.queryCounts[channel] = 0;
     this.openedMs[channel] = nowMs;
     this.idleMs[channel] = nowMs;
-    this.heardMs[channel] = nowMs;
+    this.heardMs[channel] = Number.NEGATIVE_INFINITY;
     this.strangerCounts[channel] = 0;
     this.retiring[channel] = 0;
     return channel;
@@ -57,6 +57,11 @@ export class Channels {
   /** Which use of the channel's number this is: an event of an earlier one is stale. */
   generation(channel: number): number {
     return this.#pool.generation(channel);
+  }
+
+  /** Whether anything has been read from a TCP connection. */
+  hasHeard(channel: number): boolean {
+    return this.heardMs[channel] !== Number.NEGATIVE_INFINITY;
   }
 
   isOpen(channel: number): boolean {

@@ -131,6 +131,15 @@ export class PendingTable {
     return slot;
   }
 
+  /** Begins again by another route. Its attempts must have been ended before. */
+  changeRoute(slot: number, route: number): void {
+    this.routes[slot] = route;
+    this.triedBits[slot] = 0;
+    this.attemptCounts[slot] = 0;
+    this.overTcp[slot] = 0;
+    this.plain[slot] = 0;
+  }
+
   /** Forgets the entry. Its attempts must have been ended before. */
   close(slot: number): void {
     this.timers.cancel(slot);

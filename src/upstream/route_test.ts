@@ -2,42 +2,37 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
+  FORWARD_DEFAULTS,
   type ForwardPlan,
   POLICY_RANDOM,
   POLICY_ROUND_ROBIN,
   POLICY_SEQUENTIAL,
 } from "../handoff/plan.ts";
+import { ATTEMPTS_MAX } from "../limits.ts";
 import { Prng } from "../std/prng.ts";
 import { RandomPool } from "../std/random_pool.ts";
 import { foldWireName, nameToWire } from "../wire/name.ts";
-import { Query } from "../wire/query.ts";
 import { NO_UPSTREAM, Route } from "./route.ts";
-import { Upstream } from "./upstream.ts";
+import { UPSTREAM_DEFAULTS, Upstream } from "./upstream.ts";
 
 const HEALTH = { intervalMs: 500, recursionDesired: true, domain: "." };
 const ALL = 0x7fff;
 
 function forwardPlan(parts: Partial<ForwardPlan>): ForwardPlan {
   return {
+    ...FORWARD_DEFAULTS,
     from: ".",
-    except: [],
     upstreams: [],
     policy: POLICY_SEQUENTIAL,
-    forceTcp: false,
-    preferUdp: false,
     maxFails: 1,
-    expireMs: 10_000,
     healthCheck: HEALTH,
-    maxConcurrent: 0,
-    failfastAllUnhealthy: false,
-    failoverRcodes: [],
     ...parts,
   };
 }
 
 /** A route to `count` upstreams, of which those in `down` are down. */
 function routeTo(count: number, parts: Partial<ForwardPlan> = {}, down: readonly number[] = []) {
-  const settings = { forceTcp: false, maxFails: 1, expireMs: 10_000, healthCheck: HEALTH };
+  const settings = { ...UPSTREAM_DEFAULTS, maxFails: 1 };
   const known = Array.from({ length: count }, (_, index) => {
     return new Upstream({ address: `192.0.2.${index + 1}`, port: 53, ...settings });
   });
@@ -50,12 +45,9 @@ function routeTo(count: number, parts: Partial<ForwardPlan> = {}, down: readonly
   return new Route(0, forwardPlan(parts), upstreams, known, random);
 }
 
-function queryFor(name: string): Query {
-  const query = new Query();
+function nameOf(name: string): [name: Uint8Array, nameLength: number] {
   const wire = foldWireName(nameToWire(name));
-  query.nameBytes.set(wire);
-  query.nameLength = wire.length;
-  return query;
+  return [wire, wire.length];
 }
 
 test("Route.takes() what is in `from` and in none of `except`", () => {
@@ -74,8 +66,8 @@ test("Route.takes() what is in `from` and in none of `except`", () => {
     ["org.", false],
     [".", false],
   ];
-  for (const [name, taken] of cases) assert.equal(route.takes(queryFor(name)), taken, name);
-  assert.equal(routeTo(1).takes(queryFor(".")), true);
+  for (const [name, taken] of cases) assert.equal(route.takes(...nameOf(name)), taken, name);
+  assert.equal(routeTo(1).takes(...nameOf(".")), true);
 });
 
 test("Route.isFull() at maxConcurrent questions, never when that is 0", () => {
@@ -159,5 +151,21 @@ test("Route.choose() takes who is up and fresh if there is one, with every polic
       assert.ok(best.includes(route.choose(tried)));
       assert.equal(route.hasFresh(tried), up.some(isFresh));
     }),
+  );
+});
+
+test("Route.handsOn() the codes of `next`, and an empty answer by `next_on_nodata`", () => {
+  const route = routeTo(1, { nextRcodes: [3, 5], nextOnNodata: true });
+  const given = [0, 1, 2, 3, 4, 5, 23].map((rcode) => route.handsOn(rcode, 0));
+  assert.deepEqual(given, [true, false, false, true, false, true, false]);
+  assert.equal(route.handsOn(0, 1), false);
+  assert.equal(routeTo(1).handsOn(0, 0), false);
+});
+
+test("Route.attemptsMax is that of max_connect_attempts, within our own", () => {
+  const maxima = [0, 1, 3, 99].map((count) => routeTo(1, { maxConnectAttempts: count }));
+  assert.deepEqual(
+    maxima.map(({ attemptsMax }) => attemptsMax),
+    [ATTEMPTS_MAX, 1, 3, ATTEMPTS_MAX],
   );
 });

@@ -6,20 +6,21 @@
  * that those of one turn are one system call. Memory per connection, carved from the slab:
  *
  *   send     32 KiB   [ start .. end )  not yet taken by the kernel
- *   receive  64 KiB   [ 0 .. filled )   the message that is coming in, with its length prefix
+ *   receive  64 KiB   see tcp_inbox.ts
+ *
+ * DNS over TLS is the same here: the other end of the socket is the control plane's, which speaks
+ * TLS with the upstream. The first bytes that come say that the connection is made.
  *
  * Knows nothing of questions: replies are handed to the caller one by one, see `nextMessage`.
  */
 
 import {
   CHANNELS_MAX,
-  TCP_CHANNEL_AGE_MS_MAX,
   TCP_CHANNEL_BUSY_COUNT,
   TCP_CHANNEL_SEND_BYTES,
   TCP_CHANNELS_MAX,
   TCP_CHANNELS_PER_UPSTREAM,
   TCP_CONNECT_TIMEOUT_MS,
-  TCP_MESSAGE_BYTES_MAX,
   UPSTREAMS_MAX,
 } from "../limits.ts";
 import { NO_SLOT, SlotPool } from "../std/slot_pool.ts";
@@ -36,17 +37,16 @@ import {
 import { MessageHeader } from "../sys/message_header.ts";
 import type { Sockets } from "../sys/sockets.ts";
 import { CHANNEL_TCP, type Channels, NO_CHANNEL } from "./channels.ts";
+import { TCP_IDLE, TCP_OVER, TCP_READ, TcpInbox } from "./tcp_inbox.ts";
 import type { Upstream } from "./upstream.ts";
 
 const PREFIX_BYTES = 2;
-const RECEIVE_BYTES = PREFIX_BYTES + TCP_MESSAGE_BYTES_MAX + 7;
 
-/** All that was there has been read. */
-export const TCP_IDLE = 0;
-/** Messages may be waiting in the buffer. */
-export const TCP_READ = 1;
-/** The connection is over: the other side closed it, or it failed. */
-export const TCP_OVER = 2;
+/**
+ * Makes a socket whose other end leads to `upstream` by TLS once bytes come from it. @returns the
+ * descriptor, or a negated error number.
+ */
+export type SecureConnector = (upstream: Upstream) => number;
 
 export class TcpChannels {
   readonly #kernel: Kernel;
@@ -56,16 +56,16 @@ export class TcpChannels {
   readonly #tag: number;
   readonly #header: MessageHeader;
   readonly #send: number;
-  readonly #receive: number;
+  readonly #inbox: TcpInbox;
   readonly #buffers = new SlotPool(TCP_CHANNELS_MAX);
   /** Which buffers a channel has. */
   readonly #bufferOf = new Int32Array(CHANNELS_MAX).fill(NO_SLOT);
   readonly #connected = new Uint8Array(CHANNELS_MAX);
+  /** 1 when the other end is the control plane's. */
+  readonly #isSecure = new Uint8Array(CHANNELS_MAX);
+  readonly #connectSecure: SecureConnector;
   readonly #sendStart = new Int32Array(CHANNELS_MAX);
   readonly #sendEnd = new Int32Array(CHANNELS_MAX);
-  readonly #filled = new Int32Array(CHANNELS_MAX);
-  /** Where in the receive buffer the next message begins. */
-  readonly #taken = new Int32Array(CHANNELS_MAX);
   readonly #watchesOut = new Uint8Array(CHANNELS_MAX);
   /** The connections of upstream u: TCP_CHANNELS_PER_UPSTREAM entries from u * that. */
   readonly #members = new Int32Array(UPSTREAMS_MAX * TCP_CHANNELS_PER_UPSTREAM).fill(NO_CHANNEL);
@@ -74,18 +74,25 @@ export class TcpChannels {
   readonly #isDirty = new Uint8Array(CHANNELS_MAX);
   #dirtyCount = 0;
   openedCount = 0;
-  /** Where the message that `nextMessage` found begins, in the slab. */
-  messageOffset = 0;
 
-  constructor(kernel: Kernel, sockets: Sockets, channels: Channels, epoll: number, tag: number) {
+  /** @param tag of the epoll events of these sockets; the channel is added to it. */
+  constructor(
+    kernel: Kernel,
+    sockets: Sockets,
+    channels: Channels,
+    epoll: number,
+    tag: number,
+    connectSecure: SecureConnector,
+  ) {
     this.#kernel = kernel;
+    this.#connectSecure = connectSecure;
     this.#sockets = sockets;
     this.#channels = channels;
     this.#epoll = epoll;
     this.#tag = tag;
     this.#header = new MessageHeader(kernel);
     this.#send = kernel.slab.carve(TCP_CHANNELS_MAX * TCP_CHANNEL_SEND_BYTES, 64);
-    this.#receive = kernel.slab.carve(TCP_CHANNELS_MAX * RECEIVE_BYTES, 64);
+    this.#inbox = new TcpInbox(kernel);
   }
 
   /** The connection for a query to `upstream`, made if there is none. @returns or NO_CHANNEL. */
@@ -95,10 +102,7 @@ export class TcpChannels {
     let free = -1;
     for (let member = first; member < first + TCP_CHANNELS_PER_UPSTREAM; member++) {
       let channel = this.#members[member]!;
-      if (
-        channel !== NO_CHANNEL &&
-        nowMs - this.#channels.openedMs[channel]! > TCP_CHANNEL_AGE_MS_MAX
-      ) {
+      if (channel !== NO_CHANNEL && this.#isOld(channel, settings, nowMs)) {
         this.retire(channel);
         channel = NO_CHANNEL;
       }
@@ -154,6 +158,7 @@ export class TcpChannels {
    */
   handleWritable(channel: number): number {
     if (this.#connected[channel] === 0) {
+      if (this.#isSecure[channel] === 1) return TCP_OVER;
       if (this.#sockets.pendingError(this.#channels.fds[channel]!) !== 0) return TCP_OVER;
       this.#connected[channel] = 1;
     }
@@ -162,41 +167,19 @@ export class TcpChannels {
 
   /** Reads once. @returns TCP_READ, TCP_IDLE or TCP_OVER. */
   handleReadable(channel: number): number {
-    const buffer = this.#receive + this.#bufferOf[channel]! * RECEIVE_BYTES;
-    const filled = this.#filled[channel]!;
-    this.#header.set(buffer + filled, RECEIVE_BYTES - filled);
-    const fd = this.#channels.fds[channel]!;
-    const count = this.#kernel.recvmsg(fd, this.#header.pointer, MSG_DONTWAIT);
-    if (count === -EAGAIN || count === -EINTR) return TCP_IDLE;
-    if (count <= 0) return TCP_OVER;
-    this.#filled[channel] = filled + count;
-    return TCP_READ;
+    const code = this.#inbox.read(this.#bufferOf[channel]!, this.#channels.fds[channel]!);
+    if (code !== TCP_READ || this.#connected[channel] === 1) return code;
+    this.#connected[channel] = 1;
+    return this.#sendSome(channel) === TCP_OVER ? TCP_OVER : TCP_READ;
   }
 
-  /**
-   * The length of the next whole message, which begins at `messageOffset`; 0 when there is none,
-   * and then what is left has been moved to the front. Call until 0 after each TCP_READ.
-   */
+  /** As in `TcpInbox`; the message is at `messageOffset`. */
   nextMessage(channel: number): number {
-    const { bytes, view } = this.#kernel.slab;
-    const buffer = this.#receive + this.#bufferOf[channel]! * RECEIVE_BYTES;
-    const filled = this.#filled[channel]!;
-    let taken = this.#taken[channel]!;
-    while (filled - taken >= PREFIX_BYTES) {
-      const length = view.getUint16(buffer + taken);
-      const message = taken + PREFIX_BYTES;
-      if (filled - message < length) break;
-      taken = message + length;
-      // A message of no bytes says nothing; the one behind it might.
-      if (length === 0) continue;
-      this.#taken[channel] = taken;
-      this.messageOffset = buffer + message;
-      return length;
-    }
-    if (taken !== 0) bytes.copyWithin(buffer, buffer + taken, buffer + filled);
-    this.#filled[channel] = filled - taken;
-    this.#taken[channel] = 0;
-    return 0;
+    return this.#inbox.nextMessage(this.#bufferOf[channel]!);
+  }
+
+  get messageOffset(): number {
+    return this.#inbox.messageOffset;
   }
 
   /** Takes no more queries; closed when the last in flight is over. */
@@ -221,24 +204,34 @@ export class TcpChannels {
 
   /**
    * A connection whose time is up: not made in time, or idle for as long as its upstream's settings
-   * say. Call until NO_CHANNEL; the caller ends its attempts and retires it.
+   * say, or beside more idle ones than they allow. Call until NO_CHANNEL; the caller ends its
+   * attempts and retires it.
    */
   overdue(upstreams: readonly Upstream[], nowMs: number): number {
+    let idleCount = 0;
     for (let member = 0; member < upstreams.length * TCP_CHANNELS_PER_UPSTREAM; member++) {
+      if (member % TCP_CHANNELS_PER_UPSTREAM === 0) idleCount = 0;
       const channel = this.#members[member]!;
       if (channel === NO_CHANNEL) continue;
       const { openedMs, idleMs, inFlightCounts, upstreams: owners } = this.#channels;
-      const { expireMs } = upstreams[owners[channel]!]!.settings;
-      const isIdle = inFlightCounts[channel] === 0 && nowMs - idleMs[channel]! > expireMs;
+      const { settings, tcpIdleMax } = upstreams[owners[channel]!]!;
+      const isIdle = inFlightCounts[channel] === 0;
+      if (isIdle) idleCount += 1;
+      const isSpare = isIdle && idleCount > tcpIdleMax;
+      const isOld = isIdle && nowMs - idleMs[channel]! > settings.expireMs;
       const isStuck =
         this.#connected[channel] === 0 && nowMs - openedMs[channel]! > TCP_CONNECT_TIMEOUT_MS;
-      if (isIdle || isStuck) return channel;
+      if (isSpare || isOld || isStuck) return channel;
     }
     return NO_CHANNEL;
   }
 
   isConnected(channel: number): boolean {
     return this.#connected[channel] === 1;
+  }
+
+  #isOld(channel: number, { tcpAgeMsMax }: Upstream, nowMs: number): boolean {
+    return nowMs - this.#channels.openedMs[channel]! > tcpAgeMsMax;
   }
 
   #load(channel: number): number {
@@ -248,8 +241,11 @@ export class TcpChannels {
   #open(upstream: number, settings: Upstream, nowMs: number): number {
     const buffer = this.#buffers.take();
     if (buffer === NO_SLOT) return NO_CHANNEL;
-    const { address, port } = settings.settings;
-    const fd = this.#sockets.connectTcp(address, port);
+    const { address, port, tls, sourceAddress } = settings.settings;
+    const isSecure = tls !== null;
+    const fd = isSecure
+      ? this.#connectSecure(settings)
+      : this.#sockets.connectTcp(address, port, sourceAddress);
     const channel = fd < 0 ? NO_CHANNEL : this.#channels.open(fd, CHANNEL_TCP, upstream, nowMs);
     if (channel === NO_CHANNEL) {
       if (fd >= 0) this.#kernel.close(fd);
@@ -260,11 +256,13 @@ export class TcpChannels {
     this.#connected[channel] = 0;
     this.#sendStart[channel] = 0;
     this.#sendEnd[channel] = 0;
-    this.#filled[channel] = 0;
-    this.#taken[channel] = 0;
-    this.#watchesOut[channel] = 1;
-    this.#watch(EPOLL_CTL_ADD, channel, EPOLLIN | EPOLLOUT);
+    this.#inbox.clear(buffer);
+    this.#isSecure[channel] = isSecure ? 1 : 0;
+    // A pair of sockets can be written to at once, which says nothing about the upstream.
+    this.#watchesOut[channel] = isSecure ? 0 : 1;
+    this.#watch(EPOLL_CTL_ADD, channel, isSecure ? EPOLLIN : EPOLLIN | EPOLLOUT);
     this.openedCount += 1;
+    settings.tcpOpenedCount += 1;
     return channel;
   }
 

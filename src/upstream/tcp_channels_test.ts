@@ -14,12 +14,13 @@ import {
   TCP_MESSAGE_BYTES_MAX,
   UPSTREAMS_MAX,
 } from "../limits.ts";
-import { ENETUNREACH } from "../sys/errno.ts";
+import { EAGAIN, ENETUNREACH } from "../sys/errno.ts";
 import { EPOLL_EVENT_BYTES, EPOLL_EVENT_DATA, EPOLLOUT } from "../sys/layout.ts";
 import { Sockets } from "../sys/sockets.ts";
 import { Channels, NO_CHANNEL } from "./channels.ts";
-import { TCP_IDLE, TCP_OVER, TCP_READ, TcpChannels } from "./tcp_channels.ts";
-import { Upstream } from "./upstream.ts";
+import { TcpChannels } from "./tcp_channels.ts";
+import { TCP_IDLE, TCP_OVER, TCP_READ } from "./tcp_inbox.ts";
+import { UPSTREAM_DEFAULTS, Upstream, type UpstreamSettings } from "./upstream.ts";
 
 const TAG = 0x0200_0000;
 const ADDRESS = "198.51.100.1";
@@ -36,19 +37,29 @@ class Fixture {
   readonly #events: number;
   readonly #message: number;
 
-  constructor(upstreamCount = 1, tcpSendBytes = 128 * 1024) {
+  constructor(upstreamCount = 1, tcpSendBytes = 128 * 1024, parts: Partial<UpstreamSettings> = {}) {
     this.sim = new SimKernel({ tcpSendBytes });
     this.server = new SimTcpServer(this.sim, ADDRESS, 53);
-    const healthCheck = { intervalMs: 500, recursionDesired: true, domain: "." };
-    const settings = { forceTcp: true, maxFails: 2, expireMs: EXPIRE_MS, healthCheck };
+    const settings = { ...UPSTREAM_DEFAULTS, forceTcp: true, expireMs: EXPIRE_MS, ...parts };
     const one = () => new Upstream({ address: ADDRESS, port: 53, ...settings });
     this.known = Array.from({ length: upstreamCount }, one);
     this.#epoll = this.sim.epollCreate();
     this.#events = this.sim.slab.carve(64 * EPOLL_EVENT_BYTES);
     this.#message = this.sim.slab.carve(TCP_CHANNEL_SEND_BYTES);
     const sockets = new Sockets(this.sim);
-    this.tcp = new TcpChannels(this.sim, sockets, this.channels, this.#epoll, TAG);
+    this.tcp = new TcpChannels(this.sim, sockets, this.channels, this.#epoll, TAG, () =>
+      this.#connectSecure(sockets),
+    );
     this.openAtStart = this.sim.openCount;
+  }
+
+  /** The other ends of connections by TLS. */
+  readonly otherEnds: number[] = [];
+
+  #connectSecure(sockets: Sockets): number {
+    const fd = sockets.connectPair();
+    if (fd >= 0) this.otherEnds.push(sockets.otherEnd);
+    return fd;
   }
 
   choose(upstream = 0): number {
@@ -292,4 +303,56 @@ test("TcpChannels.overdue() finds connections that are idle or not made, and no 
   assert.equal(overdue(), NO_CHANNEL);
   fixture.pass(1);
   assert.equal(overdue(), idle);
+});
+
+const TLS = { serverName: null, certFile: null, keyFile: null, caFile: null };
+
+test("TLS: queries wait until bytes come from the other end, even those of no message", () => {
+  const fixture = new Fixture(1, 128 * 1024, { tls: TLS });
+  const { tcp, sim } = fixture;
+  const channel = fixture.choose();
+  const [otherEnd] = fixture.otherEnds;
+  const buffer = sim.slab.carve(64);
+  const read = () => sim.read(otherEnd!, sim.pointer(buffer), 64);
+  assert.ok(fixture.append(channel, Uint8Array.of(1, 2, 3)));
+  tcp.flush();
+  assert.equal(read(), -EAGAIN);
+  assert.equal(tcp.isConnected(channel), false);
+  sim.slab.bytes.fill(0, buffer, buffer + 2);
+  sim.write(otherEnd!, sim.pointer(buffer), 2);
+  sim.clock.advanceTo(sim.clock.nowMs);
+  assert.equal(tcp.handleReadable(channel), TCP_READ);
+  assert.equal(tcp.nextMessage(channel), 0);
+  assert.equal(tcp.isConnected(channel), true);
+  sim.clock.advanceTo(sim.clock.nowMs);
+  assert.equal(read(), 5);
+  assert.deepEqual([...sim.slab.bytes.subarray(buffer, buffer + 5)], [0, 3, 1, 2, 3]);
+  sim.close(otherEnd!);
+  sim.clock.advanceTo(sim.clock.nowMs);
+  assert.equal(tcp.handleReadable(channel), TCP_OVER);
+  tcp.retire(channel);
+  assert.equal(sim.openCount, fixture.openAtStart);
+});
+
+test("TLS: a connection that is not made in time is overdue", () => {
+  const fixture = new Fixture(1, 128 * 1024, { tls: TLS });
+  const channel = fixture.choose();
+  const atMs = fixture.sim.clock.nowMs + TCP_CONNECT_TIMEOUT_MS;
+  assert.equal(fixture.tcp.overdue(fixture.known, atMs), NO_CHANNEL);
+  assert.equal(fixture.tcp.overdue(fixture.known, atMs + 1), channel);
+});
+
+test("overdue() names idle connections beside those that max_idle_conns allows", () => {
+  const fixture = new Fixture(1, 128 * 1024, { maxIdleConns: 1 });
+  const { channels, tcp, known, sim } = fixture;
+  const first = fixture.choose();
+  channels.inFlightCounts[first] = TCP_CHANNEL_BUSY_COUNT;
+  const second = fixture.choose();
+  assert.notEqual(first, second);
+  assert.equal(tcp.overdue(known, sim.clock.nowMs), NO_CHANNEL);
+  channels.inFlightCounts[first] = 0;
+  const spare = tcp.overdue(known, sim.clock.nowMs);
+  assert.ok(spare === first || spare === second);
+  tcp.retire(spare);
+  assert.equal(tcp.overdue(known, sim.clock.nowMs), NO_CHANNEL);
 });

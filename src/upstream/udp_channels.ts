@@ -62,11 +62,12 @@ export class UdpChannels {
   /** The channel for a query to `upstream` in turn number `turn`. @returns or NO_CHANNEL. */
   choose(upstream: number, settings: Upstream, turn: number, nowMs: number): number {
     const before = this.#chosen[upstream]!;
-    if (this.#chosenTurns[upstream] === turn && this.#isFit(before, nowMs)) return before;
+    const ageMsMax = settings.udpAgeMsMax;
+    if (this.#chosenTurns[upstream] === turn && this.#isFit(before, ageMsMax, nowMs)) return before;
     const member =
       upstream * UDP_CHANNELS_PER_UPSTREAM + this.#random.below(UDP_CHANNELS_PER_UPSTREAM);
     let channel = this.#members[member]!;
-    if (!this.#isFit(channel, nowMs)) {
+    if (!this.#isFit(channel, ageMsMax, nowMs)) {
       if (channel !== NO_CHANNEL) this.retire(channel);
       channel = this.#open(upstream, settings, nowMs);
       this.#members[member] = channel;
@@ -114,20 +115,20 @@ export class UdpChannels {
     }
   }
 
-  #isFit(channel: number, nowMs: number): boolean {
+  #isFit(channel: number, ageMsMax: number, nowMs: number): boolean {
     return (
       channel !== NO_CHANNEL &&
       this.#channels.isOpen(channel) &&
       this.#channels.retiring[channel] === 0 &&
       this.#channels.queryCounts[channel]! < UDP_CHANNEL_QUERIES_MAX &&
       this.#channels.strangerCounts[channel]! < UDP_CHANNEL_STRANGERS_MAX &&
-      nowMs - this.#channels.openedMs[channel]! < UDP_CHANNEL_AGE_MS_MAX
+      nowMs - this.#channels.openedMs[channel]! < ageMsMax
     );
   }
 
   #open(upstream: number, settings: Upstream, nowMs: number): number {
-    const { address, port } = settings.settings;
-    const fd = this.#sockets.connectUdp(address, port, this.#below);
+    const { address, port, sourceAddress } = settings.settings;
+    const fd = this.#sockets.connectUdp(address, port, this.#below, sourceAddress);
     if (fd < 0) return NO_CHANNEL;
     const channel = this.#channels.open(fd, CHANNEL_UDP, upstream, nowMs);
     if (channel === NO_CHANNEL) {
@@ -137,6 +138,7 @@ export class UdpChannels {
     const generation = this.#channels.generation(channel);
     this.#sockets.watch(this.#epoll, EPOLL_CTL_ADD, fd, EPOLLIN, this.#tag + channel, generation);
     this.openedCount += 1;
+    settings.udpOpenedCount += 1;
     return channel;
   }
 }

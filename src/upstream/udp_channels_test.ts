@@ -15,7 +15,7 @@ import { SendBatch } from "../sys/send_batch.ts";
 import { Sockets } from "../sys/sockets.ts";
 import { Channels, NO_CHANNEL } from "./channels.ts";
 import { UdpChannels } from "./udp_channels.ts";
-import { Upstream } from "./upstream.ts";
+import { UPSTREAM_DEFAULTS, Upstream } from "./upstream.ts";
 
 const TAG = 0x0100_0000;
 const BUFFER_BYTES = 320;
@@ -31,8 +31,7 @@ class Fixture {
   turn = 1;
 
   constructor() {
-    const healthCheck = { intervalMs: 500, recursionDesired: true, domain: "." };
-    const settings = { forceTcp: false, maxFails: 2, expireMs: 10_000, healthCheck };
+    const settings = UPSTREAM_DEFAULTS;
     const addresses = ["198.51.100.1", "198.51.100.2"];
     this.peers = addresses.map((address) => new SimUdpPeer(this.sim, address, 53));
     this.known = addresses.map((address) => new Upstream({ address, port: 53, ...settings }));

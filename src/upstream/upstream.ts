@@ -5,8 +5,19 @@
  * probed every `intervalMs`, and is up again with the first message that can be read as a reply.
  */
 
-import type { HealthCheckPlan } from "../handoff/plan.ts";
-import { ATTEMPT_TIMEOUT_MS_MAX, ATTEMPT_TIMEOUT_MS_MIN } from "../limits.ts";
+import {
+  FORWARD_DEFAULTS,
+  type ForwardPlan,
+  type HealthCheckPlan,
+  type TlsPlan,
+} from "../handoff/plan.ts";
+import {
+  ATTEMPT_TIMEOUT_MS_MAX,
+  ATTEMPT_TIMEOUT_MS_MIN,
+  TCP_CHANNEL_AGE_MS_MAX,
+  TCP_CHANNELS_PER_UPSTREAM,
+  UDP_CHANNEL_AGE_MS_MAX,
+} from "../limits.ts";
 
 /** A new sample counts a fifth: some ten answers to follow a change. */
 const ROUND_TRIP_WEIGHT = 0.2;
@@ -24,6 +35,52 @@ export interface UpstreamSettings {
   /** Idle TCP connections are closed after this. */
   readonly expireMs: number;
   readonly healthCheck: HealthCheckPlan;
+  /** Null for plain DNS. */
+  readonly tls: TlsPlan | null;
+  /** Address that queries leave from; null: any. */
+  readonly sourceAddress: string | null;
+  /** Sockets are replaced at this age at the latest; 0 is our own limit. */
+  readonly maxAgeMs: number;
+  /** Idle TCP connections that are kept; 0 is our own limit. */
+  readonly maxIdleConns: number;
+  /** The longest time-out of an attempt; 0 is our own limit. */
+  readonly readTimeoutMs: number;
+}
+
+/** What a `forward` line without options says of its upstreams. */
+export const UPSTREAM_DEFAULTS: Omit<UpstreamSettings, "address" | "port"> = {
+  forceTcp: false,
+  maxFails: FORWARD_DEFAULTS.maxFails,
+  expireMs: FORWARD_DEFAULTS.expireMs,
+  healthCheck: FORWARD_DEFAULTS.healthCheck,
+  tls: null,
+  sourceAddress: null,
+  maxAgeMs: 0,
+  maxIdleConns: 0,
+  readTimeoutMs: 0,
+};
+
+/** Settings of the upstreams of `forward`, in its order. */
+export function upstreamSettings(forward: ForwardPlan): UpstreamSettings[] {
+  const { forceTcp, maxFails, expireMs, healthCheck, sourceAddresses } = forward;
+  const { maxAgeMs, maxIdleConns, readTimeoutMs } = forward;
+  return forward.upstreams.map(({ address, port, tls }) => ({
+    address,
+    port,
+    forceTcp,
+    maxFails,
+    expireMs,
+    healthCheck,
+    tls,
+    sourceAddress: sourceAddresses.find((own) => isIpv6(own) === isIpv6(address)) ?? null,
+    maxAgeMs,
+    maxIdleConns,
+    readTimeoutMs,
+  }));
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(":");
 }
 
 export class Upstream {
@@ -39,6 +96,25 @@ export class Upstream {
   nextProbeMs = 0;
   /** When the last health probe was sent. */
   probeSentMs = 0;
+  /** Whether it is asked by TCP, or by TLS, only. */
+  readonly isStream: boolean;
+  readonly udpAgeMsMax: number;
+  readonly tcpAgeMsMax: number;
+  readonly tcpIdleMax: number;
+  /** Queries that were sent, by transport, probes included. */
+  udpQueryCount = 0;
+  tcpQueryCount = 0;
+  /** Sockets that were opened for them; all other queries found one that was open. */
+  udpOpenedCount = 0;
+  tcpOpenedCount = 0;
+  /** Questions that it answered. */
+  replyCount = 0;
+  /** Attempts and probes without a reply. */
+  failureCount = 0;
+  /** Probes without a reply. */
+  probeFailureCount = 0;
+  readonly #timeoutMsMin: number;
+  readonly #timeoutMsMax: number;
   #roundTripMs = ATTEMPT_TIMEOUT_MS_MIN / ROUND_TRIPS_PER_TIMEOUT;
   #plainUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -47,6 +123,14 @@ export class Upstream {
     this.settings = settings;
     this.name = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
     this.nameBytes = new TextEncoder().encode(this.name);
+    const { tls, forceTcp, maxAgeMs, maxIdleConns, readTimeoutMs } = settings;
+    const limit = (value: number, own: number) => (value === 0 ? own : value);
+    this.isStream = forceTcp || tls !== null;
+    this.udpAgeMsMax = Math.min(limit(maxAgeMs, UDP_CHANNEL_AGE_MS_MAX), UDP_CHANNEL_AGE_MS_MAX);
+    this.tcpAgeMsMax = limit(maxAgeMs, TCP_CHANNEL_AGE_MS_MAX);
+    this.tcpIdleMax = limit(maxIdleConns, TCP_CHANNELS_PER_UPSTREAM);
+    this.#timeoutMsMax = limit(readTimeoutMs, ATTEMPT_TIMEOUT_MS_MAX);
+    this.#timeoutMsMin = Math.min(ATTEMPT_TIMEOUT_MS_MIN, this.#timeoutMsMax);
   }
 
   get isDown(): boolean {
@@ -56,14 +140,15 @@ export class Upstream {
   /** How long to wait for a reply before the next attempt. Doubles with each attempt before it. */
   attemptTimeoutMs(attemptsBefore: number): number {
     const usual = this.#roundTripMs * ROUND_TRIPS_PER_TIMEOUT;
-    const bounded = Math.min(Math.max(usual, ATTEMPT_TIMEOUT_MS_MIN), ATTEMPT_TIMEOUT_MS_MAX);
-    return Math.min(bounded * 2 ** attemptsBefore, ATTEMPT_TIMEOUT_MS_MAX);
+    const bounded = Math.min(Math.max(usual, this.#timeoutMsMin), this.#timeoutMsMax);
+    return Math.min(bounded * 2 ** attemptsBefore, this.#timeoutMsMax);
   }
 
   /** A reply came, `roundTripMs` after its query. @returns true when the upstream was down. */
   noteReply(roundTripMs: number): boolean {
     const wasDown = this.isDown;
     this.failCount = 0;
+    this.replyCount += 1;
     this.#roundTripMs += (roundTripMs - this.#roundTripMs) * ROUND_TRIP_WEIGHT;
     return wasDown;
   }
@@ -82,6 +167,7 @@ export class Upstream {
     const wasDown = this.isDown;
     if (this.failCount === 0) this.nextProbeMs = nowMs + this.settings.healthCheck.intervalMs;
     this.failCount += 1;
+    this.failureCount += 1;
     return !wasDown && this.isDown;
   }
 

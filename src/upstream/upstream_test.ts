@@ -2,14 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ATTEMPT_TIMEOUT_MS_MAX, ATTEMPT_TIMEOUT_MS_MIN } from "../limits.ts";
-import { Upstream, type UpstreamSettings } from "./upstream.ts";
-
-const INTERVAL_MS = 500;
+import { UPSTREAM_DEFAULTS, Upstream, type UpstreamSettings } from "./upstream.ts";
 
 function upstream(parts: Partial<UpstreamSettings> = {}): Upstream {
-  const healthCheck = { intervalMs: INTERVAL_MS, recursionDesired: true, domain: "." };
-  const usual = { forceTcp: false, maxFails: 2, expireMs: 10_000, healthCheck };
-  return new Upstream({ address: "192.0.2.1", port: 53, ...usual, ...parts });
+  return new Upstream({ address: "192.0.2.1", port: 53, ...UPSTREAM_DEFAULTS, ...parts });
 }
 
 test("Upstream.name has brackets around an IPv6 address", () => {
@@ -94,4 +90,38 @@ test("Upstream.speaksEdns() is false for ten minutes after it was refused", () =
   assert.equal(known.speaksEdns(5), false);
   assert.equal(known.speaksEdns(600_004), false);
   assert.equal(known.speaksEdns(600_005), true);
+});
+
+test("Upstream counts what it answered and what it did not", () => {
+  const known = upstream();
+  known.noteReply(1);
+  known.noteFailure(0);
+  known.noteFailure(0);
+  known.noteReply(1);
+  assert.deepEqual([known.replyCount, known.failureCount], [2, 2]);
+});
+
+test("Upstream: read_timeout is the longest time-out, also where it is a short one", () => {
+  const long = upstream({ readTimeoutMs: 5000 });
+  assert.deepEqual(
+    [0, 1, 2, 9].map((n) => long.attemptTimeoutMs(n)),
+    [400, 800, 1600, 5000],
+  );
+  const short = upstream({ readTimeoutMs: 100 });
+  assert.deepEqual(
+    [0, 1, 9].map((n) => short.attemptTimeoutMs(n)),
+    [100, 100, 100],
+  );
+});
+
+test("Upstream: max_age ends sockets earlier or, by TCP, later; TLS is a stream", () => {
+  const usual = upstream();
+  assert.deepEqual([usual.udpAgeMsMax, usual.tcpAgeMsMax], [10_000, 60_000]);
+  const short = upstream({ maxAgeMs: 2000 });
+  assert.deepEqual([short.udpAgeMsMax, short.tcpAgeMsMax], [2000, 2000]);
+  const long = upstream({ maxAgeMs: 3_600_000 });
+  assert.deepEqual([long.udpAgeMsMax, long.tcpAgeMsMax], [10_000, 3_600_000]);
+  const tls = { serverName: null, certFile: null, keyFile: null, caFile: null };
+  const streams = [{}, { forceTcp: true }, { tls }].map((parts) => upstream(parts).isStream);
+  assert.deepEqual(streams, [false, true, true]);
 });

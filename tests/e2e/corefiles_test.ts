@@ -25,7 +25,6 @@ const TO_COME: readonly string[] = [
   "errors.consolidate",
   "health",
   "hosts",
-  "loop",
   "nsid",
   "prometheus",
   "ready",

@@ -12,6 +12,7 @@ import {
   startNodens,
   writeCorefile,
 } from "../support/nodens_process.ts";
+import { until } from "../support/until.ts";
 
 interface Server {
   readonly port: number;
@@ -175,12 +176,14 @@ test("nodens needs only glibc and the compiler's libraries at run time", () => {
   assert.ok(names.includes("libc"));
 });
 
-test("nodens is idle in 90 MB, of which 40 MB are its own", async () => {
+test("nodens is idle in 75 MB, of which 40 MB are its own", async () => {
   await withServer(async ({ nodens }) => {
-    const status = readFileSync(`/proc/${nodens.pid}/status`, "utf8");
-    const sizeMb = (name: string) =>
-      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1000;
-    assert.ok(sizeMb("VmRSS") <= 90, `VmRSS is ${sizeMb("VmRSS")} MB`);
+    const sizeMb = (name: string) => {
+      const status = readFileSync(`/proc/${nodens.pid}/status`, "utf8");
+      return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1000;
+    };
+    // Up to the end of the warm-up it holds all that it needed to start, some 90 MB.
+    await until("it gives up what it needed to start", () => sizeMb("VmRSS") <= 75);
     assert.ok(sizeMb("RssAnon") <= 40, `RssAnon is ${sizeMb("RssAnon")} MB`);
   });
 });

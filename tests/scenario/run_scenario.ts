@@ -144,7 +144,7 @@ class ScenarioRun {
   #playUpstream(step: Step): void {
     const [, name, verb, ...rest] = step.words as [string, string, string, ...string[]];
     const upstream = this.#upstreams.get(name);
-    const isQuery = verb === "gets" && rest[0] !== "nothing" && rest[0] !== "probe";
+    const isQuery = verb === "gets" && !["nothing", "probe", "loop"].includes(rest[0]!);
     const words = new StepWords(step, this.#scenario.file, isQuery ? rest.slice(2) : rest);
     if (upstream === undefined) throw words.error(`no forward names the upstream ${name}`);
     if (isQuery) {
@@ -156,6 +156,12 @@ class ScenarioRun {
     } else if (verb === "gets" && words.has("probe")) {
       this.#waitFor(words, () => upstream.probes.length > 0);
       upstream.replyToProbe(words);
+    } else if (verb === "gets" && words.has("loop")) {
+      this.#waitFor(words, () => upstream.hasLoop);
+      upstream.dropLoop(words);
+    } else if (verb === "returns" && words.has("loop")) {
+      this.#waitFor(words, () => upstream.hasLoop);
+      upstream.returnLoop(words);
     } else if (verb === "gets" && words.has("nothing")) {
       if (upstream.heard.length > 0) throw words.error(`${name} got a query`);
     } else if (verb === "replies") {

@@ -28,6 +28,9 @@ export interface Heard {
 }
 
 const WRONG_ID_BIT = 0x0100;
+/** What the plugin `loop` asks for. */
+const LOOP_NAME = /^[0-9]{15,20}\.[0-9]{15,20}\./;
+const SERVER_ADDRESS = "192.0.2.53";
 const RESERVED_PORTS = 1024;
 
 export class ScenarioUpstream {
@@ -37,6 +40,8 @@ export class ScenarioUpstream {
   readonly heard: Heard[] = [];
   /** Health probes that no step has expected yet. */
   readonly probes: Heard[] = [];
+  /** Probes of the plugin `loop`, which are never left over. */
+  readonly #loops: DnsMessage[] = [];
   /** Queries that were expected, by label. */
   readonly #labelled = new Map<string, Heard>();
   /** Those of the last step that expected some. */
@@ -124,6 +129,9 @@ export class ScenarioUpstream {
       problems.push(`expected ${messageText(expected)}`);
     }
     if (heard.overTcp !== words.has("tcp")) problems.push(heard.overTcp ? "by TCP" : "by UDP");
+    const from = words.value("from");
+    if (from !== undefined && from !== heard.from.address)
+      problems.push(`from ${heard.from.address}`);
     if (heard.from.port < RESERVED_PORTS) problems.push(`from port ${heard.from.port}`);
     if (problems.length === 0) return;
     throw words.error(`${this.name} got ${messageText(heard.message)}: ${problems.join("; ")}`);
@@ -138,6 +146,25 @@ export class ScenarioUpstream {
       if (query === undefined) throw words.error(`${this.name} has got no query ${label}`);
       this.#replyTo(query, step, words);
     }
+  }
+
+  /** Sends the oldest probe for a loop on to `server`, as a client. @throws {ScenarioError} */
+  returnLoop(words: StepWords): void {
+    const probe = this.#loops.shift();
+    if (probe === undefined) throw words.error(`${this.name} got no probe for a loop`);
+    const { address } = this.local;
+    const peer = new SimUdpPeer(this.#sim, address, 0);
+    peer.send(encodeMessage(probe), { address: SERVER_ADDRESS, port: 53 });
+  }
+
+  /** Forgets probes for loops. @throws {ScenarioError} unless there was one. */
+  dropLoop(words: StepWords): void {
+    if (this.#loops.length === 0) throw words.error(`${this.name} got no probe for a loop`);
+    this.#loops.length = 0;
+  }
+
+  get hasLoop(): boolean {
+    return this.#loops.length > 0;
   }
 
   /** Answers the oldest health probe. @throws {ScenarioError} */
@@ -176,6 +203,10 @@ export class ScenarioUpstream {
     const message = decodeMessage(bytes);
     this.#log(`${this.name} gets by ${overTcp ? "TCP" : "UDP"} ${messageText(message)}`);
     const [question] = message.questions;
+    if (question?.type === typeNumber("HINFO") && LOOP_NAME.test(question.name)) {
+      this.#loops.push(message);
+      return;
+    }
     const isProbe = question?.name === this.#probeName && question.type === typeNumber("NS");
     (isProbe ? this.probes : this.heard).push({ message, overTcp, from, reply });
   }

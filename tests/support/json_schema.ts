@@ -21,7 +21,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   $schema: none,
   title: none,
   description: none,
-  type: (value, type: string, _, path) => (typeOf(value, type) ? [] : [`${path}: not ${type}`]),
+  type: (value, type: string | string[], _, path) =>
+    [type].flat().some((one) => typeOf(value, one)) ? [] : [`${path}: not ${type}`],
   enum: (value, words: unknown[], _, path) => (words.includes(value) ? [] : [`${path}: enum`]),
   const: (value, only: unknown, _, path) => (value === only ? [] : [`${path}: not ${only}`]),
   minimum: (value, min: number, _, path) => fits(!isNumber(value) || value >= min, path, "minimum"),

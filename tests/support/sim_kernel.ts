@@ -15,6 +15,7 @@ import type { Kernel, Pointer } from "../../src/sys/kernel.ts";
 import {
   AF_INET,
   AF_INET6,
+  AF_UNIX,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_EVENT_BYTES,
@@ -193,6 +194,26 @@ export class SimKernel extends SimSystem implements Kernel {
     });
   }
 
+  socketPair(offset: number): number {
+    return this.call("socketPair", () => {
+      const [one, other] = this.network.connectedPair();
+      const descriptors = [one, other].map((stream) => {
+        const file = new TcpFile(this.network, AF_UNIX, stream.local.address, false);
+        file.local = stream.local;
+        file.stream = stream;
+        return this.open(file);
+      });
+      if (descriptors[1]! < 0) {
+        if (descriptors[0]! >= 0) this.release(descriptors[0]!);
+        return -EMFILE;
+      }
+      descriptors.forEach((fd, index) => {
+        this.slab.view.setInt32(offset + 4 * index, fd, true);
+      });
+      return 0;
+    });
+  }
+
   bind(fd: number, address: Pointer, lengthBytes: number): number {
     return this.call("bind", () => {
       const file = this.socketFile(fd);
@@ -309,6 +330,8 @@ export class SimKernel extends SimSystem implements Kernel {
   }
 
   trimHeap(): void {}
+
+  dropFilePages(): void {}
 
   adviseHugePages(): void {}
 

@@ -79,6 +79,7 @@ export class SimNetwork {
   readonly #tcpPorts = new Set<TcpPort>();
   readonly #paths = new Map<string, PathOptions>();
   #ephemeral = EPHEMERAL_MIN;
+  #pairCount = 0;
   /** Datagrams that a path has lost. */
   lostCount = 0;
 
@@ -177,6 +178,19 @@ export class SimNetwork {
     });
     this.transmit(client, () => this.#greet(client));
     return client;
+  }
+
+  /** Two streams that are connected with each other and never lose anything (socketpair(2)). */
+  connectedPair(): readonly [SimStream, SimStream] {
+    this.#pairCount += 1;
+    const [left, right] = ["left", "right"].map((end) => ({
+      address: `pair-${this.#pairCount}-${end}`,
+      port: 0,
+    })) as [Endpoint, Endpoint];
+    const one = new SimStream(this, left, right, "open");
+    const other = new SimStream(this, right, left, "open");
+    one.establish(other);
+    return [one, other];
   }
 
   /** Carries something from `stream` to its other end, in order; losses only delay it. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openKernel } from "../../src/sys/open_kernel.ts";
+import { Sockets } from "../../src/sys/sockets.ts";
 import { SimKernel } from "../support/sim_kernel.ts";
 import { DATAGRAM_CONTRACT } from "./datagram_contract.ts";
 import { KernelCalls } from "./kernel_calls.ts";
@@ -38,6 +39,16 @@ for (const [name, kernel] of Object.entries(KERNELS)) {
     test(`${name} kernel: ${behaviour}`, { skip }, () => check(calls));
   }
 }
+
+test("real kernel: of a pair of sockets the first is noted as ours, the second is not", () => {
+  const noted = new Uint8Array(4096);
+  const kernel = openKernel(SLAB_BYTES, 0, noted);
+  const sockets = new Sockets(kernel);
+  const fd = sockets.connectPair();
+  assert.deepEqual([noted[fd], noted[sockets.otherEnd]], [1, 0]);
+  for (const one of [fd, sockets.otherEnd]) kernel.close(one);
+  assert.equal(noted[fd], 0);
+});
 
 test("simulated kernel: nothing is left open by the contract's checks", () => {
   assert.equal((KERNELS.simulated as SimKernel).openCount, 0);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import {
   EADDRINUSE,
+  EAGAIN,
   ECONNREFUSED,
   ECONNRESET,
   EINPROGRESS,
@@ -218,5 +219,22 @@ export const STREAM_CONTRACT: Record<string, (calls: KernelCalls) => void> = {
     calls.waitFor(client, EPOLLERR);
     assert.equal(calls.send(client, { text: "x" }), -EPIPE);
     close(calls, client);
+  },
+
+  "socketPair() makes two ends that carry bytes both ways and end together": (calls) => {
+    const one = calls.sockets.connectPair();
+    const other = calls.sockets.otherEnd;
+    assert.ok(one > 0 && other > 0 && one !== other, `connectPair() answered ${one}`);
+    assert.equal(calls.receive(one), -EAGAIN);
+    assert.equal(calls.write(one, new TextEncoder().encode("there")), 5);
+    calls.waitFor(other, EPOLLIN);
+    assert.equal(text(calls, other), "there");
+    assert.equal(calls.write(other, new TextEncoder().encode("back")), 4);
+    calls.waitFor(one, EPOLLIN);
+    assert.equal(text(calls, one), "back");
+    close(calls, other);
+    calls.waitFor(one, EPOLLIN);
+    assert.equal(text(calls, one), "");
+    close(calls, one);
   },
 };

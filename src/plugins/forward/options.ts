@@ -1,11 +1,15 @@
 /** Options of `forward`: those in effect, and those that existing Corefiles have beside them. */
 
+import type { Token } from "../../config/lexer.ts";
 import type { OptionLine } from "../../config/parser.ts";
+import type { ConfigSource } from "../../config/source.ts";
+import { canonicalIpAddress } from "../../std/ip_address.ts";
 import { suggestWord } from "../../std/nearest_word.ts";
 import type { DirectiveReader, OptionTable } from "../directive_reader.ts";
 import { durationMs, wholeNumber } from "../values.ts";
 import { RCODE_BY_NAME } from "./rcodes.ts";
 import type { ForwardRule } from "./setup.ts";
+import { TlsOptions } from "./tls_options.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
 const COUNT = wholeNumber(0, "a whole number from 0");
@@ -16,10 +20,20 @@ const PERIOD = durationMs(0, "a duration from 0, such as 10s");
 export class ForwardOptions {
   readonly #reader: DirectiveReader;
   readonly #rule: ForwardRule;
+  readonly #source: ConfigSource;
+  readonly #tls: TlsOptions;
 
-  constructor(reader: DirectiveReader, rule: ForwardRule) {
+  /** @param rule with its upstreams. */
+  constructor(reader: DirectiveReader, rule: ForwardRule, source: ConfigSource) {
     this.#reader = reader;
     this.#rule = rule;
+    this.#source = source;
+    this.#tls = new TlsOptions(reader, rule, source);
+  }
+
+  /** Call when all lines have been read. */
+  finish(): void {
+    this.#tls.finish();
   }
 
   table(): OptionTable {
@@ -52,47 +66,82 @@ export class ForwardOptions {
       failover: (line) => {
         rule.failoverRcodes.push(...this.#rcodes(line));
       },
-      ...this.#withoutEffect(),
-      ...this.#unsupported(),
+      next: (line) => {
+        rule.nextRcodes.push(...this.#rcodes(line));
+      },
+      next_on_nodata: (line) => {
+        rule.nextOnNodata = this.#alone(line);
+      },
+      source_address: (line) => this.#sourceAddress(line),
+      resolver: (line) => this.#resolver(line),
+      doh_method: (line) => {
+        if (this.#count(line, 1, 1, "doh_method GET|POST")) {
+          this.#reader.error(line.name, "Cannot use doh_method: https is not supported");
+        }
+      },
+      ...this.#tls.table(),
+      ...this.#connections(),
     };
   }
 
-  /** Options that tune how CoreDNS keeps connections: no answer changes without them. */
-  #withoutEffect(): OptionTable {
-    const noEffect = (line: OptionLine) => this.#reader.noEffect(line.name, line.name.text);
+  /** How many connections there are, and how long they and attempts last. */
+  #connections(): OptionTable {
+    const rule = this.#rule;
     return {
       max_connect_attempts: (line) => {
-        if (this.#integer(line) !== null) noEffect(line);
+        rule.maxConnectAttempts = this.#integer(line) ?? rule.maxConnectAttempts;
       },
       max_idle_conns: (line) => {
-        if (this.#integer(line) !== null) noEffect(line);
+        rule.maxIdleConns = this.#integer(line) ?? rule.maxIdleConns;
       },
       max_age: (line) => {
-        if (this.#durationMs(line, "DURATION", PERIOD) !== null) noEffect(line);
+        rule.maxAgeMs = this.#durationMs(line, "DURATION", PERIOD) ?? rule.maxAgeMs;
       },
       read_timeout: (line) => {
-        if (this.#durationMs(line, "DURATION", PERIOD) !== null) noEffect(line);
+        rule.readTimeoutMs = this.#durationMs(line, "DURATION", PERIOD) ?? rule.readTimeoutMs;
       },
     };
   }
 
-  /** Options without which clients would get other answers, or queries travel in clear text. */
-  #unsupported(): OptionTable {
-    const unsupported = (line: OptionLine) => this.#reader.unsupported(line.name, line.name.text);
-    const refuse = (min: number, max: number, syntax: string) => (line: OptionLine) => {
-      if (this.#count(line, min, max, syntax)) unsupported(line);
-    };
-    return {
-      tls: refuse(0, 3, "tls [CERT KEY] [CA]"),
-      tls_servername: refuse(1, 1, "tls_servername NAME"),
-      next: (line) => {
-        if (this.#rcodes(line).length > 0) unsupported(line);
-      },
-      next_on_nodata: refuse(0, 0, "next_on_nodata alone"),
-      doh_method: refuse(1, 1, "doh_method GET|POST"),
-      source_address: refuse(1, MANY, "source_address ADDRESS..."),
-      resolver: refuse(1, MANY, "resolver ADDRESS..."),
-    };
+  /** Each family has its own source, so there are two at most. */
+  #sourceAddress(line: OptionLine): void {
+    if (!this.#count(line, 1, 2, "source_address ADDRESS...")) return;
+    const own = this.#source.interfaces().flatMap(({ addresses }) => addresses);
+    for (const token of line.args) {
+      const address = canonicalIpAddress(token.text);
+      if (address === null) {
+        const wanted = `expected an IP address of this machine, got "${token.text}"`;
+        this.#reader.error(token, `Cannot read ADDRESS of source_address: ${wanted}`);
+        continue;
+      }
+      const isIpv6 = address.includes(":");
+      if (this.#rule.sourceAddresses.some((other) => other.includes(":") === isIpv6)) {
+        const family = isIpv6 ? "IPv6" : "IPv4";
+        this.#reader.error(
+          token,
+          `Cannot use "${token.text}": there is one ${family} source already`,
+        );
+        continue;
+      }
+      if (!own.some((other) => canonicalIpAddress(other) === address)) {
+        const why = "this machine does not have it now: no query can leave from there";
+        this.#reader.warning(token, `Source address "${token.text}": ${why}`);
+      }
+      this.#rule.sourceAddresses.push(address);
+    }
+  }
+
+  /** In CoreDNS it looks up host names in TO, which are an error here. */
+  #resolver(line: OptionLine): void {
+    if (!this.#count(line, 1, MANY, "resolver ADDRESS...")) return;
+    const isEndpoint = ({ text }: Token) =>
+      canonicalIpAddress(text.replace(/^\[(.*)\](:[0-9]+)?$|^([^:]+):[0-9]+$/, "$1$3")) !== null;
+    const wrong = line.args.find((token) => !isEndpoint(token));
+    if (wrong === undefined) this.#reader.noEffect(line.name, line.name.text);
+    else {
+      const wanted = `expected an IP address or IP:port, got "${wrong.text}"`;
+      this.#reader.error(wrong, `Cannot read ADDRESS of resolver: ${wanted}`);
+    }
   }
 
   #policy(line: OptionLine): void {

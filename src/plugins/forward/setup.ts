@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import type { Directive } from "../../config/parser.ts";
 import type { Place } from "../../config/problem.ts";
 import {
+  FORWARD_DEFAULTS,
   POLICY_RANDOM,
   POLICY_ROUND_ROBIN,
   POLICY_SEQUENTIAL,
@@ -18,9 +19,14 @@ import { readUpstreams } from "./upstream.ts";
 
 const UPSTREAMS_MAX = 15;
 
+const file = z.nullable(z.string());
+
 const upstream = z.object({
   address: z.string(),
   port: wholeNumber(1, "a port from 1", 65535),
+  tls: z.nullable(
+    z.object({ serverName: z.nullable(z.string()), certFile: file, keyFile: file, caFile: file }),
+  ),
 });
 
 const forwardRule = z.object({
@@ -42,6 +48,13 @@ const forwardRule = z.object({
   maxConcurrent: wholeNumber(0, "a whole number from 0"),
   failfastAllUnhealthy: z.boolean(),
   failoverRcodes: z.array(z.int()),
+  nextRcodes: z.array(z.int()),
+  nextOnNodata: z.boolean(),
+  maxAgeMs: durationMs(0, "a duration from 0, such as 60s"),
+  maxIdleConns: wholeNumber(0, "a whole number from 0"),
+  readTimeoutMs: durationMs(0, "a duration from 0, such as 2s"),
+  maxConnectAttempts: wholeNumber(0, "a whole number from 0"),
+  sourceAddresses: z.array(z.string()).check(z.maxLength(2)),
 });
 
 const forwardSettings = z.object({ rules: z.array(forwardRule) });
@@ -80,25 +93,24 @@ function readRule(
     rule.from = readFrom(reader, directive) ?? ".";
     rule.upstreams = readTo(reader, directive, context);
   }
-  reader.options(directive, new ForwardOptions(reader, rule).table());
+  const options = new ForwardOptions(reader, rule, context.source);
+  reader.options(directive, options.table());
+  options.finish();
   return rule;
 }
 
 function defaultRule({ file, line, column }: Place): ForwardRule {
   return {
+    ...FORWARD_DEFAULTS,
     place: { file, line, column },
     from: ".",
     upstreams: [],
-    except: [],
     policy: "random",
-    forceTcp: false,
-    preferUdp: false,
-    maxFails: 2,
-    expireMs: 10_000,
-    healthCheck: { intervalMs: 500, recursionDesired: true, domain: "." },
-    maxConcurrent: 0,
-    failfastAllUnhealthy: false,
+    except: [],
+    healthCheck: { ...FORWARD_DEFAULTS.healthCheck },
     failoverRcodes: [],
+    nextRcodes: [],
+    sourceAddresses: [],
   };
 }
 
