@@ -23,11 +23,8 @@ const TO_COME: readonly string[] = [
   "cache.prefetch",
   "cache.serve_stale",
   "errors.consolidate",
-  "health",
   "hosts",
   "nsid",
-  "prometheus",
-  "ready",
   "rewrite",
   "template",
 ];
