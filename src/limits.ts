@@ -94,6 +94,8 @@ export const TCP_CLIENTS_PER_ADDRESS_MAX = 256;
 /** Questions of one connection that wait for an upstream; beyond it, we stop reading. */
 export const TCP_CLIENT_PENDING_MAX = 100;
 export const TCP_CLIENT_IDLE_MS = 10_000;
+/** A connection that has been idle for less is not closed, however many wait for its place. */
+export const TCP_CLIENT_IDLE_MS_MIN = 1000;
 /** From the first byte of a message to its last. */
 export const TCP_CLIENT_PARTIAL_MS = 3000;
 /** A client that does not take its answers is cut off after this. */

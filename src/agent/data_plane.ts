@@ -15,9 +15,13 @@ import { ringMemory } from "../handoff/ring.ts";
 import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
 import { ADOPT_MS_MAX, DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
 import { LogDrain } from "../log/log_drain.ts";
+import { Consolidation } from "../plugins/errors/consolidation.ts";
 import { startWorker } from "../sys/workers.ts";
 import type { SecureLinks } from "./secure_links.ts";
 import type { WorkerBell } from "./worker_bell.ts";
+
+/** Longer ones are over at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export interface DataPlaneOptions {
   readonly plan: Plan;
@@ -99,7 +103,12 @@ export class DataPlane {
       });
     }
     const rings = this.#slots.map((slot) => slot.ring);
-    this.#drain = new LogDrain(options.plan, rings);
+    this.#drain = new LogDrain(options.plan, rings, (print) => {
+      return new Consolidation(print, (ms, callback) => {
+        const timer = setTimeout(callback, Math.min(ms, TIMER_MS_MAX)).unref();
+        return () => clearTimeout(timer);
+      });
+    });
   }
 
   /** The workers that serve at this moment. */

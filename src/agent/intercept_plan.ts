@@ -1,6 +1,6 @@
 /** What interception changes in a plan: how listeners are bound, and one more to ask workers by. */
 
-import type { ListenerPlan, Plan, ZoneRoute } from "../handoff/plan.ts";
+import { type ListenerPlan, type Plan, TIMEOUTS_DEFAULT, type ZoneRoute } from "../handoff/plan.ts";
 import { SCOPE_OVERFLOW } from "../handoff/scope_numbers.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 
@@ -36,6 +36,7 @@ export function interceptPlan(plan: Plan, addresses: readonly string[], port: nu
     isPrivate: true,
     zones: [...zones.values()],
     droppedScope: taken[0]?.droppedScope ?? SCOPE_OVERFLOW,
+    timeouts: TIMEOUTS_DEFAULT,
   });
   return { ...plan, listeners };
 }

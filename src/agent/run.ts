@@ -17,6 +17,7 @@ import { LiveConfig } from "./live_config.ts";
 import { ServerServices } from "./server_services.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
+import { workerCount } from "./worker_count.ts";
 
 const EXIT_STOPPED = 0;
 const EXIT_FAILED = 1;
@@ -46,7 +47,7 @@ export const runAgent: RunAgent = async (options) => {
   const dataPlane = new DataPlane({
     plan,
     createCache: () => Cache.memoryFor(options.memoryBytes),
-    workerCount: workerCount(options),
+    workerCount: workerCount(options, live.config, availableParallelism()),
     hashSeed: randomBytes(4).readInt32LE(0),
     instance,
     closeDescriptor: (fd) => void openKernel(MAIN_SLAB_BYTES).close(fd),
@@ -134,10 +135,6 @@ async function end(dataPlane: DataPlane, interception: Interception | null): Pro
 
 function writePidFile({ pidFile }: RunOptions): void {
   if (pidFile !== null) writeFileSync(pidFile, `${process.pid}\n`);
-}
-
-function workerCount(options: RunOptions): number {
-  return options.workers === "auto" ? availableParallelism() : options.workers;
 }
 
 /** One line per zone and address, as CoreDNS does, and one about ourselves. */

@@ -96,7 +96,7 @@ export class ServerMetrics {
 function cacheCounts(cache: CacheMemory, view: number) {
   return {
     entries: [cache.entriesOf(view, LIST_SUCCESS), cache.entriesOf(view, LIST_DENIAL)],
-    evicted: [cache.evictedOf(view, LIST_SUCCESS), cache.evictedOf(view, LIST_DENIAL)],
+    evicted: [cache.evictionsOf(view, LIST_SUCCESS), cache.evictionsOf(view, LIST_DENIAL)],
   } as const;
 }
 

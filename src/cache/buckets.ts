@@ -14,7 +14,8 @@
  * tell the same place from the same bytes. A location is written by whoever holds the lock; only
  * `uses` is also raised by readers.
  */
-import { ENTRY_EXPIRES_AT, ENTRY_HASH } from "./entry.ts";
+import { ENTRY_HASH } from "./entry.ts";
+import { usefulSec } from "./lists.ts";
 import { BUCKET_SLOTS, BUCKET_WORDS } from "./memory.ts";
 
 /** Units up to 2^28 of 16 bytes: 4 GiB. */
@@ -122,7 +123,7 @@ export function leastUsedSlot(
     const slot = slotAt(bucketsAt, bucketCount, hash, (i + turn) & (2 * BUCKET_SLOTS - 1));
     const location = words[slot];
     const at = (location & UNITS_MASK) << 2;
-    if (((words[at + ENTRY_EXPIRES_AT] - nowSec) | 0) <= 0) return slot;
+    if (usefulSec(words, at, nowSec) <= 0) return slot;
     const uses = location & USES_MASK;
     if (uses < usesLeast) {
       usesLeast = uses;

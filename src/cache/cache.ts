@@ -9,7 +9,6 @@
 import { NO_SLOT, UNITS_MASK } from "./buckets.ts";
 import {
   ENTRY_COUNTS,
-  ENTRY_EXPIRES_AT,
   ENTRY_HASH,
   ENTRY_NAME_WORDS,
   ENTRY_OWNER,
@@ -21,7 +20,14 @@ import {
   OWNER_KEY_MASK,
   unitsOfWords,
 } from "./entry.ts";
-import { LIST_CAPACITY, LIST_DENIAL, LIST_SUCCESS, listOf } from "./lists.ts";
+import {
+  LIST_CAPACITY,
+  LIST_DENIAL,
+  LIST_STALE_SEC,
+  LIST_SUCCESS,
+  listOf,
+  usefulSec,
+} from "./lists.ts";
 import { LOCK_BUSY, LOCK_STOLEN, WriterLock } from "./lock.ts";
 import {
   COUNT_KEPT,
@@ -44,7 +50,7 @@ export const REPLACED = 1;
 export const TOO_LARGE = 2;
 /** Not stored: another thread holds the lock. */
 export const BUSY = 3;
-/** Not stored: a failure does not replace an answer that is still good. */
+/** Not stored: a failure does not replace an answer that is still of use. */
 export const KEPT = 4;
 
 /** How many entries a view may hold; 0 is as many as the budget allows. */
@@ -53,6 +59,11 @@ export interface ViewCapacity {
   readonly view: number;
   readonly successCapacity: number;
   readonly denialCapacity: number;
+  /**
+   * How long answers are of use after they have expired: they are not turned out for that, and no
+   * failure takes their place. Seconds, STALE_SEC_MAX at most. @default {0}
+   */
+  readonly staleSec?: number;
 }
 
 export interface CacheOptions {
@@ -122,9 +133,31 @@ export class Cache extends CacheReader {
       left -= this.#writer.setCapacity(success, views[i].successCapacity, left);
       const denial = listOf(views[i].view, LIST_DENIAL);
       left -= this.#writer.setCapacity(denial, views[i].denialCapacity, left);
+      const staleSec = views[i].staleSec ?? 0;
+      this.words[success + LIST_STALE_SEC] = staleSec;
+      this.words[denial + LIST_STALE_SEC] = staleSec;
     }
     this.#giveBack();
     return left > 0;
+  }
+
+  /**
+   * Notes that what the last `find()` found, which has expired, could not be refreshed: from then
+   * on its `storedAtSec` is when that was, and not before `expiresAtSec`.
+   */
+  noteFailure(nowSec: number): void {
+    const slot = this.foundSlot;
+    if (!this.#take(nowSec)) return;
+    if (this.isFound(slot)) this.#writer.noteFailure(slot);
+    this.#giveBack();
+  }
+
+  /** Removes what the last `find()` found, because it is known to be wrong. */
+  removeFound(nowSec: number): void {
+    const slot = this.foundSlot;
+    if (!this.#take(nowSec)) return;
+    if (this.isFound(slot)) this.#writer.remove(slot);
+    this.#giveBack();
   }
 
   /**
@@ -161,9 +194,8 @@ export class Cache extends CacheReader {
       return STORED;
     }
     const at = (words[slot] & UNITS_MASK) << 2;
-    const good = ((words[at + ENTRY_EXPIRES_AT] - nowSec) | 0) > 0;
     if (
-      good &&
+      usefulSec(words, at, nowSec) > 0 &&
       entryKind(image, from) === KIND_SERVFAIL &&
       entryKind(words, at) !== KIND_SERVFAIL
     ) {

@@ -8,7 +8,7 @@
  *
  *   word  0  hash            of the whole key, see keyHash()
  *         1  sequence        new with every write; a reader that saw another one has torn bytes
- *         2  storedAtSec     on the caller's clock
+ *         2  storedAtSec     on the caller's clock; not before word 3: when a refresh failed last
  *         3  expiresAtSec    on the same clock
  *         4  messageLength   << 16 | units: 16-byte units allocated, which may be more than needed
  *         5  kind << 24      | variant << 16 | view

@@ -8,16 +8,27 @@
  * outlives its entry, and removal from the middle, when a ring's tail passes, costs two writes. A
  * queue of references beside the rings would need as much memory and a hunt for stale ones.
  *
- *   table of views, 8 words for each list:   count | capacity | oldest | newest | evicted | -
+ *   table of views, 8 words for each list:   count | capacity | oldest | newest
+ *                                            staleSec | - | evictions, a double
  *                                            capacity 0: none but the budget; ends: units or 0
  */
-import { ENTRY_NEWER, ENTRY_OLDER, entryKind, entryView, KIND_SUCCESS } from "./entry.ts";
-import { LIST_NEWEST, LIST_OLDEST, LIST_WORDS, LISTS_PER_VIEW, VIEWS_AT } from "./memory.ts";
-
-export { LIST_EVICTED, LIST_NEWEST, LIST_OLDEST } from "./memory.ts";
+import {
+  ENTRY_EXPIRES_AT,
+  ENTRY_NEWER,
+  ENTRY_OLDER,
+  entryKind,
+  entryView,
+  KIND_SERVFAIL,
+  KIND_SUCCESS,
+} from "./entry.ts";
+import { LIST_WORDS, LISTS_PER_VIEW, VIEWS_AT } from "./memory.ts";
 
 export const LIST_COUNT = 0;
 export const LIST_CAPACITY = 1;
+export const LIST_OLDEST = 2;
+export const LIST_NEWEST = 3;
+/** How long entries are of use after they have expired, in seconds. */
+export const LIST_STALE_SEC = 4;
 
 export const LIST_SUCCESS = 0;
 export const LIST_DENIAL = 1;
@@ -31,6 +42,16 @@ export function listOf(view: number, which: number): number {
 export function listOfEntry(words: Int32Array, at: number): number {
   const which = entryKind(words, at) === KIND_SUCCESS ? LIST_SUCCESS : LIST_DENIAL;
   return listOf(entryView(words, at), which);
+}
+
+/**
+ * Seconds until the entry at word `at` is of no use any more, 0 or less when it is of none: until
+ * it expires, and where stale answers are given, so much longer. A failure is never given stale.
+ */
+export function usefulSec(words: Int32Array, at: number, nowSec: number): number {
+  const leftSec = (words[at + ENTRY_EXPIRES_AT] - nowSec) | 0;
+  if (entryKind(words, at) === KIND_SERVFAIL) return leftSec;
+  return (leftSec + words[listOfEntry(words, at) + LIST_STALE_SEC]) | 0;
 }
 
 /** Appends the entry at word `at` as the newest of `list`. */

@@ -2,7 +2,7 @@
  * The one SharedArrayBuffer of the cache: its map, and how much of a budget each part gets.
  *
  *   header      2 KiB   what is where, lock, clock, heads and tails of the rings, counters
- *   views       16 KiB  per view and class: entries held, evicted, capacity, ends of their list
+ *   views      16 KiB   per view and class: entries held, capacity, ends of their list, stale time
  *   buckets     7 %     64 bytes each: 8 key hashes, then 8 locations
  *   ghosts      1.5 %   32 bytes each: 16 fingerprints of keys lately turned away
  *   small ring  9 %     entries on probation, in order of arrival
@@ -70,7 +70,7 @@ export const COUNT_EVICTED = 3;
 export const COUNT_EVICTED_CAPACITY = 4;
 /** Left while still good, because both its buckets were full. */
 export const COUNT_EVICTED_BUCKET = 5;
-/** Left with its view. */
+/** Left with its view, or because what is true now is not to be kept. */
 export const COUNT_FORGOTTEN = 6;
 /** Not stored: too large for this budget. */
 export const COUNT_TOO_LARGE = 7;
@@ -86,13 +86,11 @@ export const COUNT_REINSERTED = 11;
 export const COUNT_STOLEN = 12;
 export const COUNTERS = 16;
 
-/** A view and class in the table of views; see lists.ts. */
-export const LIST_OLDEST = 2;
-export const LIST_NEWEST = 3;
-/** Evicted so far; 32 bits, without a sign. */
-export const LIST_EVICTED = 4;
+/** Words of a view and class in the table of views; see lists.ts. */
 export const LIST_WORDS = 8;
 export const LISTS_PER_VIEW = 2;
+/** Word of a list, even, at which a double counts evictions. */
+const LIST_EVICTIONS = 6;
 export const VIEWS_AT = HEADER_WORDS;
 const VIEWS_WORDS = VIEWS_MAX * LISTS_PER_VIEW * LIST_WORDS;
 
@@ -149,14 +147,14 @@ export function cacheMemory(budgetBytes: number): SharedArrayBuffer {
   return memory;
 }
 
-/** Empties the cache: nothing is found any more. Capacities and counters stay. */
+/** Empties the cache: nothing is found any more. Settings of views and counters stay. */
 export function resetMemory(words: Int32Array): void {
   const bucketsAt = words[BUCKETS_AT];
   const dataAt = words[GHOSTS_AT] + words[GHOST_BUCKET_COUNT] * GHOST_BUCKET_WORDS;
   words.fill(0, bucketsAt, dataAt);
   for (let list = VIEWS_AT; list < VIEWS_AT + VIEWS_WORDS; list += LIST_WORDS) {
     words[list] = 0;
-    words.fill(0, list + LIST_OLDEST, list + LIST_EVICTED);
+    words.fill(0, list + 2, list + 4);
   }
   writeRing(words, SMALL_RING, words[SMALL_RING + RING_START], words[SMALL_RING + RING_END]);
   writeRing(words, MAIN_RING, words[MAIN_RING + RING_START], words[MAIN_RING + RING_END]);
@@ -164,6 +162,11 @@ export function resetMemory(words: Int32Array): void {
   words[LIVE_UNITS] = 0;
   // Also makes all of the above visible before what is stored next.
   Atomics.store(words, SEQUENCE, words[SEQUENCE] + 1);
+}
+
+/** Index in `CacheMemory.lists` of the evictions of the list `words` words behind VIEWS_AT. */
+export function evictionsAt(words: number): number {
+  return (words + LIST_EVICTIONS) >>> 1;
 }
 
 /** An empty ring over the units from `start` up to `end`. */
@@ -184,6 +187,8 @@ export class CacheMemory {
   readonly view: DataView;
   /** Indexed by COUNT_…; written by whoever holds the lock. */
   readonly counters: Float64Array;
+  /** Lists as doubles: what was evicted of each, see lists.ts. */
+  readonly lists: Float64Array;
   /** First word of the buckets, and how many there are. */
   readonly bucketsAt: number;
   readonly bucketCount: number;
@@ -204,6 +209,7 @@ export class CacheMemory {
       throw new TypeError("Cannot open a cache: the memory is not that of a cache");
     }
     this.counters = new Float64Array(buffer, COUNTERS_AT * 4, COUNTERS);
+    this.lists = new Float64Array(buffer, VIEWS_AT * 4, VIEWS_WORDS / 2);
     this.bucketsAt = this.words[BUCKETS_AT];
     this.bucketCount = this.words[BUCKET_COUNT];
     this.ghostsAt = this.words[GHOSTS_AT];
@@ -235,9 +241,8 @@ export class CacheMemory {
     return this.words[VIEWS_AT + (view * LISTS_PER_VIEW + which) * LIST_WORDS];
   }
 
-  /** Answers of a view and class that left while they were still good, so far; wraps at 2^32. */
-  evictedOf(view: number, which: number): number {
-    const list = VIEWS_AT + (view * LISTS_PER_VIEW + which) * LIST_WORDS;
-    return this.words[list + LIST_EVICTED] >>> 0;
+  /** Entries of one view and class that left while they were still good. */
+  evictionsOf(view: number, which: number): number {
+    return this.lists[evictionsAt((view * LISTS_PER_VIEW + which) * LIST_WORDS)];
   }
 }

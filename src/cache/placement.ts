@@ -20,17 +20,17 @@ import {
   USES_MASK,
 } from "./buckets.ts";
 import {
-  ENTRY_EXPIRES_AT,
   ENTRY_HASH,
   ENTRY_NEWER,
   ENTRY_OLDER,
   ENTRY_SEQUENCE,
   ENTRY_SIZES,
+  ENTRY_STORED_AT,
   entryUnits,
   entryWords,
   killEntry,
 } from "./entry.ts";
-import { LIST_EVICTED, linkEntry, listOfEntry, relinkEntry, unlinkEntry } from "./lists.ts";
+import { linkEntry, listOfEntry, relinkEntry, unlinkEntry, usefulSec } from "./lists.ts";
 import {
   BUCKET_SLOTS,
   type CacheMemory,
@@ -40,10 +40,12 @@ import {
   COUNT_REPLACED,
   COUNT_STORED,
   ENTRIES,
+  evictionsAt,
   LIVE_UNITS,
   LOCK,
   NOW_SEC,
   SEQUENCE,
+  VIEWS_AT,
 } from "./memory.ts";
 
 const LOW_16 = 0xffff;
@@ -66,9 +68,9 @@ export class Placement {
     this.#words[NOW_SEC] = nowSec;
   }
 
-  /** Seconds until the entry at word `at` expires; 0 or less when it has. */
+  /** Seconds until the entry at word `at` is of no use; 0 or less when it is of none. */
   leftSec(at: number): number {
-    return (this.#words[at + ENTRY_EXPIRES_AT] - this.#nowSec) | 0;
+    return usefulSec(this.#words, at, this.#nowSec);
   }
 
   /** The slot of the entry at word `at`, which is alive. */
@@ -124,15 +126,22 @@ export class Placement {
     this.#observe(COUNT_STORED, at);
   }
 
+  /**
+   * Writes the time to the entry of `slot`, in place of when it was stored. One word that readers
+   * either see or not: no need to clear the slot.
+   */
+  noteFailure(slot: number): void {
+    const words = this.#words;
+    words[((words[slot] & UNITS_MASK) << 2) + ENTRY_STORED_AT] = this.#nowSec;
+  }
+
   /** Takes the entry of `slot` out of everything; its bytes stay until a tail passes. */
   remove(slot: number, moment: number): void {
     const words = this.#words;
     const at = (words[slot] & UNITS_MASK) << 2;
     this.#observe(moment, at);
     this.#writeSlot(slot, 0);
-    const list = listOfEntry(words, at);
-    if (moment >= COUNT_EVICTED && moment <= COUNT_EVICTED_BUCKET) words[list + LIST_EVICTED]++;
-    unlinkEntry(words, list, at);
+    unlinkEntry(words, listOfEntry(words, at), at);
     words[ENTRIES]--;
     words[LIVE_UNITS] -= entryUnits(words, at);
     killEntry(words, at);
@@ -219,7 +228,10 @@ export class Placement {
    * Every entry that is stored, expires or is evicted passes here, once, with the entry at word
    * `at` still whole: the place for whoever wants to follow what is in the cache.
    */
-  #observe(moment: number, _at: number): void {
-    this.#memory.counters[moment]++;
+  #observe(moment: number, at: number): void {
+    const memory = this.#memory;
+    memory.counters[moment]++;
+    if (moment < COUNT_EVICTED || moment > COUNT_EVICTED_BUCKET) return;
+    memory.lists[evictionsAt(listOfEntry(this.#words, at) - VIEWS_AT)]++;
   }
 }

@@ -20,6 +20,8 @@ import {
 import { nameToWire } from "../wire/name.ts";
 import type { Reply } from "../wire/reply.ts";
 import { KIND_DEAD, KIND_DENIAL, KIND_SERVFAIL, KIND_SUCCESS, VARIANT_DNSSEC_OK } from "./entry.ts";
+import { Prefetch } from "./prefetch.ts";
+import { staleSecOf } from "./view_capacity.ts";
 
 /** Nothing is kept longer, whatever it says: 7 days (RFC 8767 §4). */
 export const LIFETIME_SEC_MAX = 604_800;
@@ -30,6 +32,8 @@ export const LIFETIME_SEC_MAX = 604_800;
 export const BARE_DENIAL_SEC = 5;
 /** Failures are kept at least so long (RFC 9520 §3.2), unless they are not kept at all. */
 export const FAILURE_SEC_MIN = 1;
+
+const MS_PER_SEC = 1000;
 
 /** What `decide()` found. Borrowed: until the next call with the same object. */
 export class Decision {
@@ -55,16 +59,39 @@ export class CachePolicy {
   readonly disableDenial: readonly Uint8Array[];
   /** Answers from the cache keep the TTLs that they had when they were stored. */
   readonly keepTtl: boolean;
+  /** Counts hits; null when none is refreshed before it expires. */
+  readonly prefetch: Prefetch | null;
+  /** Seconds for which answers are given after they expired; 0 is not at all. */
+  readonly staleSec: number;
+  /** The upstream is asked before one is given, and for how long: 0 is to its last attempt. */
+  readonly isVerified: boolean;
+  readonly verifyTimeoutMs: number;
+  readonly staleTtlSec: number;
+  /** Seconds from a failed refresh to the next one. */
+  readonly recheckSec: number;
+  readonly prefersPositive: boolean;
 
   constructor(plan: CachePlan) {
     // Copies: objects that came by message have other shapes than those made here.
     this.success = { ...NO_LIMITS, ...plan.success };
     this.denial = { ...NO_LIMITS, ...plan.denial };
     this.failureSec =
-      plan.servfailMs === 0 ? 0 : Math.max(Math.ceil(plan.servfailMs / 1000), FAILURE_SEC_MIN);
+      plan.servfailMs === 0
+        ? 0
+        : Math.max(Math.ceil(plan.servfailMs / MS_PER_SEC), FAILURE_SEC_MIN);
     this.disableSuccess = plan.disableSuccess.map((zone) => nameToWire(zone));
     this.disableDenial = plan.disableDenial.map((zone) => nameToWire(zone));
     this.keepTtl = plan.keepTtl;
+    this.prefetch = plan.prefetch === null ? null : new Prefetch(plan.prefetch);
+    const { stale } = plan;
+    this.staleSec = staleSecOf(stale);
+    this.isVerified = stale?.isVerified ?? false;
+    this.verifyTimeoutMs = stale?.verifyTimeoutMs ?? 0;
+    this.staleTtlSec = stale?.responseTtlSec ?? 0;
+    // A refresh that failed is a failure, and remembered like one (RFC 9520 §3.2).
+    const recheckMs = stale?.recheckMs ?? 0;
+    this.recheckSec = Math.max(Math.ceil(recheckMs / MS_PER_SEC), FAILURE_SEC_MIN);
+    this.prefersPositive = stale?.prefersPositive ?? false;
   }
 }
 

@@ -15,6 +15,8 @@ const PLAN: CachePlan = {
   disableSuccess: [],
   disableDenial: [],
   keepTtl: false,
+  prefetch: null,
+  stale: null,
 };
 const SUCCESS = { rcode: 0, answerCount: 1, hasAnswerOfType: 1, ttlSecMin: 300 };
 const NODATA = { rcode: 0, authorityCount: 1, hasSoa: 1, ttlSecMin: 60 };

@@ -62,11 +62,12 @@ export class CacheReader {
 
   /** Location of the slot that seek() found. */
   protected foundLocation = 0;
+  /** The slot that the last find() found. */
+  protected foundSlot = NO_SLOT;
   readonly #shared: boolean;
   readonly #bucketsAt: number;
   readonly #bucketCount: number;
   readonly #fence: Int32Array;
-  #foundSlot = NO_SLOT;
   #foundLocation = 0;
   #foundSequence = 0;
 
@@ -118,7 +119,7 @@ export class CacheReader {
       else words[slot] = location + USES_ONE;
       location += USES_ONE;
     }
-    this.#foundSlot = slot;
+    this.foundSlot = slot;
     this.#foundLocation = location;
     this.#foundSequence = words[at + ENTRY_SEQUENCE];
     const ttlCount = entryTtlCount(words, at);
@@ -148,9 +149,16 @@ export class CacheReader {
   isStill(entry: number): boolean {
     if (!this.#shared) return true;
     Atomics.store(this.#fence, 0, 0);
-    const location = Atomics.load(this.words, this.#foundSlot);
+    const location = Atomics.load(this.words, this.foundSlot);
     if (((location ^ this.#foundLocation) & ~USES_MASK) !== 0) return false;
     return this.words[(entry >>> 2) + ENTRY_SEQUENCE] === this.#foundSequence;
+  }
+
+  /** Whether `slot`, in which the last `find()` found something, has it still. Under the lock. */
+  protected isFound(slot: number): boolean {
+    const location = this.words[slot];
+    if (((location ^ this.#foundLocation) & ~USES_MASK) !== 0) return false;
+    return this.words[((location & UNITS_MASK) << 2) + ENTRY_SEQUENCE] === this.#foundSequence;
   }
 
   /** Word at which the first bucket of `hash` begins. */

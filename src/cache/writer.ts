@@ -107,6 +107,16 @@ export class Writer {
     }
   }
 
+  /** Notes in the entry of `slot`, which has expired, that it could not be refreshed now. */
+  noteFailure(slot: number): void {
+    this.#placement.noteFailure(slot);
+  }
+
+  /** Removes the entry of `slot`. */
+  remove(slot: number): void {
+    this.#placement.remove(slot, COUNT_FORGOTTEN);
+  }
+
   /** Sets a capacity and removes what is above it, `countMax` entries at most; returns how many. */
   setCapacity(list: number, capacity: number, countMax: number): number {
     const words = this.#words;

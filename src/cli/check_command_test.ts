@@ -5,9 +5,12 @@ import { checkCommand, checkedInputs } from "./check_command.ts";
 import { parseFlags } from "./go_flags.ts";
 import { RUN_FLAGS, readRunOptions } from "./run_flags.ts";
 
-const GOOD =
-  "example.org {\n bind 127.0.0.1 ::1\n cache {\n  prefetch 1\n }\n forward . 192.0.2.1\n}\n";
-const BAD = "example.org {\n cahce\n cache {\n  prefetch 1\n }\n forward . here\n}\n";
+const CACHE = " cache {\n  serve_stale_policy prefer_positive\n }\n";
+const GOOD = `example.org {\n bind 127.0.0.1 ::1\n${CACHE} forward . 192.0.2.1\n}\n`;
+const NO_STALE =
+  "Corefile:4:3: plugin cache: serve_stale_policy has no effect without serve_stale: " +
+  'add "serve_stale" to this cache';
+const BAD = `example.org {\n cahce\n${CACHE} forward . here\n}\n`;
 
 async function check(text: string, json = false): Promise<{ code: number; out: string }> {
   return await checkFiles({ Corefile: text }, ["-p", "1053"], json);
@@ -32,7 +35,7 @@ test("checkCommand() prints warnings of a good Corefile, where it listens, and r
     code: 0,
     out: [
       "1 warning:",
-      "Corefile:4:3: plugin cache: prefetch has no effect in this version",
+      NO_STALE,
       "",
       "Corefile: good: 1 server block on 127.0.0.1:1053, [::1]:1053",
     ].join("\n"),
@@ -49,7 +52,7 @@ test("checkCommand() prints all errors and warnings of a bad Corefile and return
       `Corefile:6:12: plugin forward: Cannot read upstream: ${wanted}, got "here"`,
       "",
       "1 warning:",
-      "Corefile:4:3: plugin cache: prefetch has no effect in this version",
+      NO_STALE,
       "",
       "Corefile: cannot be used",
     ].join("\n"),

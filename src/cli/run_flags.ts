@@ -169,7 +169,7 @@ export function readRunOptions({ values }: Pick<ParsedFlags, "values">): RunOpti
     confFile: orNull("conf"),
     dnsPort: get("dns.port", 53),
     memoryBytes: get("memory", CACHE_BYTES_DEFAULT),
-    workers: get<"auto" | number>("workers", 1),
+    workers: get<"auto" | number | null>("workers", null),
     quiet: get("quiet", false),
     pidFile: get<string | null>("pidfile", null),
     nodeCache: {

@@ -10,7 +10,7 @@ const DEFAULTS: RunOptions = {
   confFile: null,
   dnsPort: 53,
   memoryBytes: 64 * MIB,
-  workers: 1,
+  workers: null,
   quiet: false,
   pidFile: null,
   nodeCache: {

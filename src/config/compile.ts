@@ -4,6 +4,8 @@ import {
   emptyViewPlan,
   type ListenerPlan,
   type Plan,
+  TIMEOUTS_DEFAULT,
+  type TimeoutsPlan,
   type ViewPlan,
   type ZoneRoute,
 } from "../handoff/plan.ts";
@@ -41,10 +43,11 @@ export function compilePlan(
 ): Plan {
   const { numbers = new ViewNumbers(), rows = new PlanNumbers(), nowMs = 0 } = options;
   const { scopes } = rows;
-  const views = config.servers.map((server) => compileView(server).plan);
+  const compiled = config.servers.map(compileView);
+  const views = compiled.map(({ plan }) => plan);
   const ids = numbers.assign(views.map(keyOf), nowMs);
   scopes.beginPlan();
-  const listeners = new Map<string, ListenerPlan & { zones: ZoneRoute[] }>();
+  const listeners = new Map<string, ListenerDraft>();
   config.servers.forEach((server, index) => {
     const addresses = listenAddresses(server);
     for (const address of addresses) {
@@ -60,8 +63,12 @@ export function compilePlan(
           isPrivate: false,
           zones: [],
           droppedScope: scopeOf(ZONE_DROPPED),
+          timeouts: TIMEOUTS_DEFAULT,
         };
         listeners.set(key, listener);
+        // Blocks that share a listener share its connections: the last one that says something
+        // about them counts, as in CoreDNS.
+        listener.timeouts = { ...listener.timeouts, ...compiled[index]!.timeouts };
         listener.zones.push({ zone, view: ids[index]!, scope: scopeOf(zone) });
       }
     }
@@ -106,15 +113,25 @@ function keyOf({ name, zones, plugins }: ViewDraftPlan): string {
 }
 
 type ViewDraftPlan = Omit<ViewPlan, "id">;
+type ListenerDraft = ListenerPlan & { zones: ZoneRoute[]; timeouts: TimeoutsPlan };
 
-function compileView(server: ServerConfig): { plan: ViewDraftPlan; addresses: readonly string[] } {
+interface CompiledView {
+  readonly plan: ViewDraftPlan;
+  readonly addresses: readonly string[];
+  readonly timeouts: Partial<TimeoutsPlan>;
+}
+
+function compileView(server: ServerConfig): CompiledView {
   const draft: ViewDraft = {
-    ...emptyViewPlan(server.name),
+    ...emptyViewPlan(server.name, []),
     zones: [...new Set(server.serves.map((served) => served.zone))],
     forwards: [],
     plugins: [],
+    consolidate: [],
     log: [],
+    metadata: [],
     addresses: [],
+    timeouts: {},
   };
   for (const name of PLUGIN_NAMES) {
     const settings = server.plugins[name];
@@ -122,6 +139,6 @@ function compileView(server: ServerConfig): { plan: ViewDraftPlan; addresses: re
     const setup = PLUGINS[name] as PluginSetup<unknown>;
     if (settings !== undefined) setup.contribute(settings, draft);
   }
-  const { addresses, ...plan } = draft;
-  return { plan, addresses };
+  const { addresses, timeouts, ...plan } = draft;
+  return { plan, addresses, timeouts };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Plan, ZoneRoute } from "../handoff/plan.ts";
+import { emptyViewPlan, type Plan, TIMEOUTS_DEFAULT, type ZoneRoute } from "../handoff/plan.ts";
 import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import { compilePlan } from "./compile.ts";
 import { requireConfig } from "./load.ts";
@@ -12,7 +12,15 @@ function compile(text: string, rows?: PlanNumbers): Plan {
 }
 
 function listener(address: string, port: number, droppedScope: number, zones: ZoneRoute[]) {
-  return { address, port, isTransparent: false, isPrivate: false, zones, droppedScope };
+  return {
+    address,
+    port,
+    isTransparent: false,
+    isPrivate: false,
+    zones,
+    droppedScope,
+    timeouts: TIMEOUTS_DEFAULT,
+  };
 }
 
 test("compilePlan() makes one listener per address and port, with the zones of all blocks there", () => {
@@ -87,17 +95,7 @@ test("compilePlan() makes a view of every block, whatever the order of its direc
   assert.equal(first.forwards.length, 1);
   assert.equal(first.errors, true);
   assert.equal(first.log.length, 1);
-  assert.deepEqual(second, {
-    id: 1,
-    name: "c",
-    zones: ["c."],
-    cache: null,
-    forwards: [],
-    plugins: [],
-    errors: false,
-    log: [],
-    metrics: false,
-  });
+  assert.deepEqual(second, { id: 1, ...emptyViewPlan("c", ["c."]) });
 });
 
 test("compilePlan() gives plain data that a worker can be sent", () => {

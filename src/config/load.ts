@@ -1,7 +1,11 @@
 /** A Corefile to a checked configuration, or to all that is wrong with it. */
 
 import { createHash } from "node:crypto";
-import { PLUGIN_ORDER, REMOVED_DIRECTIVES } from "../plugins/plugin_order.ts";
+import {
+  PLUGIN_ORDER,
+  REMOVED_DIRECTIVES,
+  UNSUPPORTED_DIRECTIVES,
+} from "../plugins/plugin_order.ts";
 import type { PluginSetup, SetupContext } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS, type PluginName } from "../plugins/registry.ts";
 import { nearestWord } from "../std/nearest_word.ts";
@@ -183,8 +187,10 @@ function readPlugins(
 
 function rejectDirective({ name, args }: Directive, problems: Problems): void {
   if (PLUGIN_ORDER.includes(name.text)) {
-    const message = `Cannot use "${name.text}": this version does not support it`;
-    problems.error(name, `${message}: see nodens version -plugins`, name.text);
+    const reason = Object.hasOwn(UNSUPPORTED_DIRECTIVES, name.text)
+      ? UNSUPPORTED_DIRECTIVES[name.text]
+      : "this version does not support it: see nodens version -plugins";
+    problems.error(name, `Cannot use "${name.text}": ${reason}`, name.text);
     return;
   }
   const removed = Object.hasOwn(REMOVED_DIRECTIVES, name.text)

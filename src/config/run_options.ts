@@ -10,8 +10,8 @@ export interface RunOptions {
   readonly dnsPort: number;
   /** Budget of the cache, bytes. Default 64 MiB. */
   readonly memoryBytes: number;
-  /** Data-plane threads; `auto` is one per core. Default 1. */
-  readonly workers: "auto" | number;
+  /** Data-plane threads; `auto` is one per core; null: as `multisocket` says, or 1. */
+  readonly workers: "auto" | number | null;
   /** Nothing is printed at start. */
   readonly quiet: boolean;
   /** Where the process id is written once queries are answered; `null` is nowhere. */

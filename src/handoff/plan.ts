@@ -5,6 +5,13 @@
  * sockets, tables and routes from it and from nothing else. Times carry their unit in the name.
  */
 
+import {
+  QUESTION_DEADLINE_MS,
+  TCP_CLIENT_IDLE_MS,
+  TCP_CLIENT_PARTIAL_MS,
+  TCP_CLIENT_WRITE_MS,
+  UDP_ANSWER_BYTES_MAX,
+} from "../limits.ts";
 import type { PluginCounterPlan } from "./plugin_counters.ts";
 
 /** One UDP and TCP address to listen on, and which zones are answered there. */
@@ -28,7 +35,24 @@ export interface ListenerPlan {
   readonly zones: readonly ZoneRoute[];
   /** The scope of what no zone takes. */
   readonly droppedScope: number;
+  readonly timeouts: TimeoutsPlan;
 }
+
+/** How long a client by TCP may keep us waiting, ms. */
+export interface TimeoutsPlan {
+  /** From the first byte of a message to its last. */
+  readonly readMs: number;
+  /** For answers that it does not take. */
+  readonly writeMs: number;
+  /** Between messages, while nothing is under way. */
+  readonly idleMs: number;
+}
+
+export const TIMEOUTS_DEFAULT: TimeoutsPlan = {
+  readMs: TCP_CLIENT_PARTIAL_MS,
+  writeMs: TCP_CLIENT_WRITE_MS,
+  idleMs: TCP_CLIENT_IDLE_MS,
+};
 
 /** Queries for `zone` and all below it go to the view whose id is `view`. */
 export interface ZoneRoute {
@@ -62,13 +86,25 @@ export interface ViewPlan {
   /** Plugins that answer or change queries, in their order of execution. */
   readonly plugins: readonly PluginPlan[];
   readonly errors: boolean;
+  /** Errors that are counted and summed up; the first whose pattern matches takes it. */
+  readonly consolidate: readonly ConsolidatePlan[];
+  /** The log says where in our code a plugin has failed. */
+  readonly stacktrace: boolean;
+  /** Lines of level debug are logged. */
+  readonly debug: boolean;
   readonly log: readonly LogPlan[];
   /** Queries and answers are counted by scope, for `prometheus`. */
   readonly metrics: boolean;
+  /** Zones in which logs know what plugins have found out about a query; empty: none. */
+  readonly metadata: readonly string[];
+  /** Answers by UDP, and replies to what the block asks, are not larger. */
+  readonly udpBytesMax: number;
+  /** A question that has no answer by then has failed, ms. */
+  readonly deadlineMs: number;
 }
 
-/** A server block without directives. */
-export function emptyViewPlan(name: string, zones: readonly string[] = []): Omit<ViewPlan, "id"> {
+/** A server block without directives, but for its id. */
+export function emptyViewPlan(name: string, zones: readonly string[]): Omit<ViewPlan, "id"> {
   return {
     name,
     zones,
@@ -76,8 +112,14 @@ export function emptyViewPlan(name: string, zones: readonly string[] = []): Omit
     forwards: [],
     plugins: [],
     errors: false,
+    consolidate: [],
+    stacktrace: false,
+    debug: false,
     log: [],
     metrics: false,
+    metadata: [],
+    udpBytesMax: UDP_ANSWER_BYTES_MAX,
+    deadlineMs: QUESTION_DEADLINE_MS,
   };
 }
 
@@ -101,6 +143,36 @@ export interface CachePlan {
   readonly disableDenial: readonly string[];
   /** Answers keep the TTL of the moment of storing. */
   readonly keepTtl: boolean;
+  /** Null: none is asked for again before it expires. */
+  readonly prefetch: PrefetchPlan | null;
+  /** Null: nothing is given that has expired. */
+  readonly stale: StalePlan | null;
+}
+
+/** Answers that are asked for often are refreshed before they expire. */
+export interface PrefetchPlan {
+  /** Hits from which on that is so, 1 or more, … */
+  readonly amount: number;
+  /** … with less than so long between each and the next. */
+  readonly gapMs: number;
+  /** The last part of its life in which an answer is refreshed, 10 to 90. */
+  readonly percentage: number;
+}
+
+/** Answers that have expired are given in place of none (RFC 8767). */
+export interface StalePlan {
+  /** For so long after they expired. */
+  readonly windowMs: number;
+  /** The upstream is asked first, and only if it does not know … */
+  readonly isVerified: boolean;
+  /** … or takes longer than this, a stale answer is given; 0 is as long as it is asked. */
+  readonly verifyTimeoutMs: number;
+  /** TTL of all records in a stale answer. */
+  readonly responseTtlSec: number;
+  /** From a refresh that failed to the next one, at least. */
+  readonly recheckMs: number;
+  /** A denial does not take the place of an answer that is within the window. */
+  readonly prefersPositive: boolean;
 }
 
 export interface CacheClassPlan {
@@ -199,6 +271,19 @@ export interface HealthCheckPlan {
   /** Name probed (type NS), normalised. Default `.`. */
   readonly domain: string;
 }
+
+/** One `consolidate` of a server block's `errors`. */
+export interface ConsolidatePlan {
+  readonly periodMs: number;
+  /** Of Go's regular expressions, see plugins/go_regexp.ts. */
+  readonly pattern: string;
+  readonly level: LogLevel;
+  /** The first error of a period is logged as it is. */
+  readonly showFirst: boolean;
+}
+
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** One `log` line of a server block. */
 export interface LogPlan {

@@ -1,16 +1,38 @@
 /** Takes the workers' records and prints them: a few system calls for many lines. */
 
 import process from "node:process";
-import type { Plan, ViewPlan } from "../handoff/plan.ts";
+import type { LogLevel, Plan, ViewPlan } from "../handoff/plan.ts";
 import {
-  RECORD_ERROR,
   RECORD_HEALTH,
   RECORD_KIND,
+  RECORD_PANIC,
+  RECORD_QUERY,
   RECORD_TEXT,
   RECORD_VIEW,
 } from "../handoff/records.ts";
 import { RingReader } from "../handoff/ring.ts";
-import { errorLine, healthLine, queryLines, textLine } from "./query_line.ts";
+import {
+  type ErrorText,
+  errorText,
+  healthLine,
+  panicLine,
+  queryLine,
+  textLine,
+} from "./query_line.ts";
+
+/** What `consolidate` of a server block makes of its errors. */
+export interface ErrorSummaries {
+  /** Takes one error; its lines are those to print now. */
+  take(view: ViewPlan, text: ErrorText): readonly LeveledLine[];
+  /** Prints what has been counted, and counts no more. */
+  stop(): readonly LeveledLine[];
+}
+
+export interface LeveledLine {
+  readonly level: LogLevel;
+  /** Of the plugin, without its name. */
+  readonly text: string;
+}
 
 /** From a worker's call to the printing: what comes in between goes out by the same system call. */
 const GATHER_MS = 50;
@@ -22,10 +44,19 @@ export class LogDrain {
   readonly #views = new Map<number, ViewPlan>();
   readonly #readers: readonly RingReader[];
   #timer: NodeJS.Timeout | null = null;
+  #isDebug = false;
   #noticedDrops = 0;
   #nextNoticeMs = 0;
 
-  constructor(plan: Plan, rings: readonly SharedArrayBuffer[]) {
+  readonly #summaries: ErrorSummaries;
+
+  /** @param createSummaries gets a function that prints what is due later. */
+  constructor(
+    plan: Plan,
+    rings: readonly SharedArrayBuffer[],
+    createSummaries: (print: (line: LeveledLine) => void) => ErrorSummaries,
+  ) {
+    this.#summaries = createSummaries((line) => write(this.#linesToPrint([line])));
     this.#readers = rings.map((memory) => new RingReader(memory));
     this.usePlan(plan);
   }
@@ -34,6 +65,7 @@ export class LogDrain {
   usePlan(plan: Plan): void {
     this.drain();
     for (const view of plan.views) this.#views.set(view.id, view);
+    this.#isDebug = plan.views.some(({ debug }) => debug);
   }
 
   /** A worker says that there are records. */
@@ -49,6 +81,7 @@ export class LogDrain {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.drain();
+    write(this.#linesToPrint(this.#summaries.stop()));
   }
 
   /** Prints all records that are there. */
@@ -61,16 +94,28 @@ export class LogDrain {
       }
     }
     this.#addNotice(lines);
-    if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
+    write(lines);
   }
 
   #linesOf(record: Uint8Array): string[] {
-    if (record[RECORD_KIND] === RECORD_ERROR) return [errorLine(record)];
     if (record[RECORD_KIND] === RECORD_HEALTH) return [healthLine(record)];
     if (record[RECORD_KIND] === RECORD_TEXT) return [textLine(record)];
     const number = new DataView(record.buffer).getUint16(RECORD_VIEW, true);
     const view = this.#views.get(number);
-    return view === undefined ? [] : queryLines(record, view);
+    if (view === undefined) return [];
+    if (record[RECORD_KIND] === RECORD_PANIC) return [panicLine(record, view)];
+    if (record[RECORD_KIND] === RECORD_QUERY) {
+      const line = queryLine(record, view);
+      return line === null ? [] : [line];
+    }
+    return this.#linesToPrint(this.#summaries.take(view, errorText(record)));
+  }
+
+  /** Level debug is for those who have asked for it, as in CoreDNS anywhere in the Corefile. */
+  #linesToPrint(lines: readonly LeveledLine[]): string[] {
+    return lines
+      .filter(({ level }) => level !== "debug" || this.#isDebug)
+      .map(({ level, text }) => `[${level.toUpperCase()}] plugin/errors: ${text}`);
   }
 
   #addNotice(lines: string[]): void {
@@ -80,4 +125,8 @@ export class LogDrain {
     this.#noticedDrops = drops;
     this.#nextNoticeMs = performance.now() + DROP_NOTICE_MS;
   }
+}
+
+function write(lines: readonly string[]): void {
+  if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
 }

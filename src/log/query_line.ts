@@ -1,9 +1,15 @@
 /** Lines of the plugins `log` and `errors`, from the records that workers send. */
 
-import type { LogPlan, ViewPlan } from "../handoff/plan.ts";
+import type { ViewPlan } from "../handoff/plan.ts";
 import {
-  REASON_TEXTS,
+  REASON_LOOP,
+  REASON_MALFORMED,
+  REASON_NO_ROUTE,
+  REASON_REFUSED,
+  REASON_TIMEOUT,
+  REASON_UNREACHABLE,
   REASON_UP,
+  REASON_UPSTREAMS_DOWN,
   RECORD_ADDRESS,
   RECORD_ADDRESS_LENGTH,
   RECORD_ANSWER_BYTES,
@@ -12,6 +18,7 @@ import {
   RECORD_DNSSEC_OK,
   RECORD_DURATION_US,
   RECORD_ID,
+  RECORD_LOCAL,
   RECORD_LOG_CLASS,
   RECORD_NAME,
   RECORD_NAME_LENGTH,
@@ -19,6 +26,7 @@ import {
   RECORD_QUERY_BYTES,
   RECORD_QUERY_FLAGS,
   RECORD_REASON,
+  RECORD_TEXT_LENGTH,
   RECORD_TRANSPORT,
   RECORD_TYPE,
   RECORD_UDP_SIZE,
@@ -48,23 +56,75 @@ const FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
   [0x0010, "cd"],
 ];
 
-/** Lines for one answer: one for each `log` of the server block that wants it. */
-export function queryLines(record: Uint8Array, view: ViewPlan): string[] {
+/**
+ * The line for one answer, if it is wanted: the first `log` of the server block that holds the name
+ * decides, as in CoreDNS.
+ */
+export function queryLine(record: Uint8Array, view: ViewPlan): string | null {
   const data = new DataView(record.buffer, record.byteOffset, record.byteLength);
   const logClass = data.getUint8(RECORD_LOG_CLASS);
   const name = nameOf(record, data);
-  return view.log
-    .filter((log) => (log.classes & logClass) !== 0 && holdsName(log, name))
-    .map((log) => `[INFO] ${fill(log.format, labelsOf(record, data, name))}`);
+  const log = view.log.find(({ zones }) => holdsName(zones, name));
+  if (log === undefined || (log.classes & logClass) === 0) return null;
+  const isKept = holdsName(view.metadata, name);
+  const metadata = isKept ? { "/forward/upstream": textOf(record, data) } : {};
+  return `[INFO] ${fill(log.format, labelsOf(record, data, name), metadata)}`;
 }
 
-/** `[ERROR] plugin/errors: 2 example.org. A: no upstream answered in time`, as CoreDNS words it. */
-export function errorLine(record: Uint8Array): string {
+/** An error that a query met, as CoreDNS words it. */
+export interface ErrorText {
+  /** `2 example.org. A: read udp 192.0.2.1:53: i/o timeout`, the plugin's own line. */
+  readonly line: string;
+  /** What `consolidate` looks at: what comes after the name and the type. */
+  readonly error: string;
+}
+
+export function errorText(record: Uint8Array): ErrorText {
   const data = new DataView(record.buffer, record.byteOffset, record.byteLength);
-  const name = wireToName(nameOf(record, data));
+  const name = wireToName(foldWireName(nameOf(record, data)));
   const type = typeName(data.getUint16(RECORD_TYPE, true));
-  const reason = REASON_TEXTS[data.getUint8(RECORD_REASON)] ?? "unknown reason";
-  return `[ERROR] plugin/errors: ${RCODE_SERVFAIL} ${name} ${type}: ${reason}`;
+  const error = reasonText(data.getUint8(RECORD_REASON), textOf(record, data), {
+    isTcp: data.getUint8(RECORD_TRANSPORT) !== 0,
+  });
+  return { line: `${RCODE_SERVFAIL} ${name} ${type}: ${error}`, error };
+}
+
+/**
+ * The words are those of CoreDNS, which people's alerts and `consolidate` lines look for, without
+ * the port that the query left by.
+ */
+function reasonText(reason: number, upstream: string, { isTcp }: { isTcp: boolean }): string {
+  const protocol = isTcp ? "tcp" : "udp";
+  const where = upstream === "" ? protocol : `${protocol} ${upstream}`;
+  switch (reason) {
+    case REASON_TIMEOUT:
+      return `read ${where}: i/o timeout`;
+    case REASON_REFUSED:
+      return isTcp
+        ? `dial ${where}: connect: connection refused`
+        : `read ${where}: read: connection refused`;
+    case REASON_UNREACHABLE:
+      return `dial ${where}: no upstream could be reached`;
+    case REASON_MALFORMED:
+      return `read ${where}: dns: malformed reply`;
+    case REASON_UPSTREAMS_DOWN:
+      return "no healthy upstreams: all are down (no healthy proxies)";
+    case REASON_LOOP:
+      return "all upstreams lead back here";
+    case REASON_NO_ROUTE:
+      return "no forward in this server block takes the name";
+    default:
+      return "unknown reason";
+  }
+}
+
+/** `[ERROR] Recovered from panic in server block ".:53": TypeError: …`, as CoreDNS words it. */
+export function panicLine(record: Uint8Array, view: ViewPlan): string {
+  const data = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  const length = data.getUint16(RECORD_ANSWER_BYTES, true);
+  const text = new TextDecoder().decode(record.subarray(RECORD_NAME, RECORD_NAME + length));
+  const shown = view.stacktrace ? text : (text.split("\n")[0] ?? "");
+  return `[ERROR] Recovered from panic in server block "${view.name}": ${shown}`;
 }
 
 /** `[WARNING] plugin/forward: upstream 192.0.2.1:53 is down: …`, and when it is up again. */
@@ -81,13 +141,20 @@ export function textLine(record: Uint8Array): string {
   return new TextDecoder().decode(record.subarray(RECORD_NAME));
 }
 
+/** The text behind the name: an upstream's name. */
+function textOf(record: Uint8Array, data: DataView): string {
+  const start = RECORD_NAME + data.getUint8(RECORD_NAME_LENGTH);
+  const length = data.getUint8(RECORD_TEXT_LENGTH);
+  return new TextDecoder().decode(record.subarray(start, start + length));
+}
+
 function nameOf(record: Uint8Array, data: DataView): Uint8Array {
   return record.subarray(RECORD_NAME, RECORD_NAME + data.getUint8(RECORD_NAME_LENGTH));
 }
 
-function holdsName(log: LogPlan, name: Uint8Array): boolean {
+function holdsName(zones: readonly string[], name: Uint8Array): boolean {
   const folded = foldWireName(name);
-  return log.zones.some((zone) => isBelow(nameToWire(zone), folded, folded.length));
+  return zones.some((zone) => isBelow(nameToWire(zone), folded, folded.length));
 }
 
 function labelsOf(record: Uint8Array, data: DataView, name: Uint8Array): Record<string, string> {
@@ -95,6 +162,7 @@ function labelsOf(record: Uint8Array, data: DataView, name: Uint8Array): Record<
   const answerFlags = data.getUint16(RECORD_ANSWER_FLAGS, true);
   const addressLength = data.getUint8(RECORD_ADDRESS_LENGTH);
   const address = record.slice(RECORD_ADDRESS, RECORD_ADDRESS + addressLength);
+  const local = record.slice(RECORD_LOCAL, RECORD_LOCAL + addressLength);
   const durationUs = data.getUint32(RECORD_DURATION_US, true);
   const isUdp = data.getUint8(RECORD_TRANSPORT) === 0;
   return {
@@ -103,9 +171,9 @@ function labelsOf(record: Uint8Array, data: DataView, name: Uint8Array): Record<
     name: wireToName(foldWireName(name)),
     proto: isUdp ? "udp" : "tcp",
     size: String(data.getUint16(RECORD_QUERY_BYTES, true)),
-    remote: addressLength === 4 ? address.join(".") : bracketed(ipv6Text(address)),
+    remote: addressText(address),
     port: String(data.getUint16(RECORD_PORT, true)),
-    local: EMPTY,
+    local: local.every((byte) => byte === 0) ? EMPTY : addressText(local),
     ">id": String(data.getUint16(RECORD_ID, true)),
     ">opcode": String((queryFlags >> OPCODE_SHIFT) & OPCODE_MASK),
     ">do": String(data.getUint8(RECORD_DNSSEC_OK) === 1),
@@ -117,11 +185,17 @@ function labelsOf(record: Uint8Array, data: DataView, name: Uint8Array): Record<
   };
 }
 
-/** Replaces labels. What is none stays as it is, except for metadata, which we have none of. */
-function fill(format: string, labels: Record<string, string>): string {
+/** Replaces labels. What is none stays as it is, except for metadata that there is none of. */
+function fill(
+  format: string,
+  labels: Record<string, string>,
+  metadata: Record<string, string>,
+): string {
   return format.replace(/\{([^{} ]*)\}/g, (label, name: string) => {
     if (Object.hasOwn(labels, name)) return labels[name]!;
-    return name.startsWith(METADATA_PREFIX) ? EMPTY : label;
+    if (!name.startsWith(METADATA_PREFIX)) return label;
+    const value = Object.hasOwn(metadata, name) ? metadata[name]! : "";
+    return value === "" ? EMPTY : value;
   });
 }
 
@@ -135,6 +209,8 @@ function flagNames(flags: number): string {
   return names.length === 0 ? EMPTY : names.join(",");
 }
 
-function bracketed(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
+/** As in URLs: IPv6 in brackets. */
+function addressText(address: Uint8Array): string {
+  if (address.length === 4) return address.join(".");
+  return `[${ipv6Text(address)}]`;
 }

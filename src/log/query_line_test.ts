@@ -9,7 +9,12 @@ import {
   type ViewPlan,
 } from "../handoff/plan.ts";
 import {
+  REASON_MALFORMED,
+  REASON_NO_ROUTE,
+  REASON_REFUSED,
   REASON_TIMEOUT,
+  REASON_UNREACHABLE,
+  REASON_UPSTREAMS_DOWN,
   RECORD_ADDRESS,
   RECORD_ADDRESS_LENGTH,
   RECORD_ANSWER_BYTES,
@@ -18,6 +23,7 @@ import {
   RECORD_DNSSEC_OK,
   RECORD_DURATION_US,
   RECORD_ID,
+  RECORD_LOCAL,
   RECORD_LOG_CLASS,
   RECORD_NAME,
   RECORD_NAME_LENGTH,
@@ -25,12 +31,13 @@ import {
   RECORD_QUERY_BYTES,
   RECORD_QUERY_FLAGS,
   RECORD_REASON,
+  RECORD_TEXT_LENGTH,
   RECORD_TRANSPORT,
   RECORD_TYPE,
   RECORD_UDP_SIZE,
 } from "../handoff/records.ts";
 import { nameToWire } from "../wire/name.ts";
-import { errorLine, queryLines, textLine } from "./query_line.ts";
+import { errorText, panicLine, queryLine, textLine } from "./query_line.ts";
 
 const COMMON =
   '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" ' +
@@ -56,12 +63,15 @@ const USUAL = {
   logClass: LOG_SUCCESS,
   address: V4,
   reason: 0,
+  local: [] as number[],
+  text: "",
 };
 
 function recordOf(parts: Partial<typeof USUAL> = {}): Uint8Array {
   const all = { ...USUAL, ...parts };
   const name = nameToWire(all.name);
-  const record = new Uint8Array(RECORD_NAME + name.length);
+  const text = new TextEncoder().encode(all.text);
+  const record = new Uint8Array(RECORD_NAME + name.length + text.length);
   const view = new DataView(record.buffer);
   view.setUint8(RECORD_TRANSPORT, all.transport);
   view.setUint32(RECORD_DURATION_US, all.durationUs, true);
@@ -81,6 +91,9 @@ function recordOf(parts: Partial<typeof USUAL> = {}): Uint8Array {
   view.setUint8(RECORD_NAME_LENGTH, name.length);
   record.set(all.address, RECORD_ADDRESS);
   record.set(name, RECORD_NAME);
+  view.setUint8(RECORD_TEXT_LENGTH, text.length);
+  record.set(all.local, RECORD_LOCAL);
+  record.set(text, RECORD_NAME + name.length);
   return record;
 }
 
@@ -88,11 +101,11 @@ function viewWith(...log: ViewPlan["log"]): ViewPlan {
   return { id: 0, ...emptyViewPlan(".:53", ["."]), log };
 }
 
-function lineOf(format: string, parts: Partial<typeof USUAL> = {}): string | undefined {
-  return queryLines(recordOf(parts), viewWith({ zones: ["."], format, classes: LOG_ALL }))[0];
+function lineOf(format: string, parts: Partial<typeof USUAL> = {}): string | null {
+  return queryLine(recordOf(parts), viewWith({ zones: ["."], format, classes: LOG_ALL }));
 }
 
-test("queryLines() writes the common format as CoreDNS does", () => {
+test("queryLine() writes the common format as CoreDNS does", () => {
   const cases: [parts: Partial<typeof USUAL>, line: string][] = [
     [
       {},
@@ -112,7 +125,7 @@ test("queryLines() writes the common format as CoreDNS does", () => {
   for (const [parts, line] of cases) assert.equal(lineOf(COMMON, parts), `[INFO] ${line}`);
 });
 
-test("queryLines() writes durations without an exponent or noise", () => {
+test("queryLine() writes durations without an exponent or noise", () => {
   const cases: [durationUs: number, text: string][] = [
     [1, "0.000001s"],
     [999, "0.000999s"],
@@ -125,7 +138,7 @@ test("queryLines() writes durations without an exponent or noise", () => {
   }
 });
 
-test("queryLines() fills labels and leaves everything else as it is", () => {
+test("queryLine() fills labels and leaves everything else as it is", () => {
   const cases: [format: string, text: string][] = [
     ["{>opcode}", "2"],
     ["{/kubernetes/endpoint}", "-"],
@@ -142,35 +155,90 @@ test("queryLines() fills labels and leaves everything else as it is", () => {
   }
 });
 
-test("queryLines() is one line for every `log` that wants the class and holds the name", () => {
+test("queryLine() is by the first `log` that holds the name, if it wants the class", () => {
   const view = viewWith(
-    { zones: ["."], format: "all", classes: LOG_ALL },
-    { zones: ["."], format: "denial", classes: LOG_DENIAL },
     { zones: ["example.org.", "example.com."], format: "zone", classes: LOG_SUCCESS | LOG_DENIAL },
+    { zones: ["denied.test."], format: "denial", classes: LOG_DENIAL },
+    { zones: ["."], format: "all", classes: LOG_ALL },
   );
-  const cases: [parts: Partial<typeof USUAL>, lines: string[]][] = [
-    [{}, ["all", "zone"]],
-    [{ name: "www.EXAMPLE.com." }, ["all", "zone"]],
-    [{ name: "notexample.org." }, ["all"]],
-    [{ logClass: LOG_DENIAL }, ["all", "denial", "zone"]],
-    [{ logClass: LOG_ERROR }, ["all"]],
+  const cases: [parts: Partial<typeof USUAL>, line: string | null][] = [
+    [{}, "zone"],
+    [{ name: "www.EXAMPLE.com." }, "zone"],
+    [{ name: "notexample.org." }, "all"],
+    [{ logClass: LOG_DENIAL }, "zone"],
+    [{ logClass: LOG_ERROR }, null],
+    [{ name: "a.denied.test." }, null],
+    [{ name: "a.denied.test.", logClass: LOG_DENIAL }, "denial"],
+    [{ name: "test.", logClass: LOG_ERROR }, "all"],
   ];
-  for (const [parts, lines] of cases) {
-    assert.deepEqual(
-      queryLines(recordOf(parts), view),
-      lines.map((line) => `[INFO] ${line}`),
-    );
+  for (const [parts, line] of cases) {
+    const expected = line === null ? null : `[INFO] ${line}`;
+    assert.equal(queryLine(recordOf(parts), view), expected);
+  }
+  assert.equal(queryLine(recordOf(), viewWith()), null);
+});
+
+test("errorText() is in the words of CoreDNS, with the upstream that was asked last", () => {
+  const upstream = "192.0.2.53:53";
+  const cases: [parts: Partial<typeof USUAL>, error: string][] = [
+    [{ reason: REASON_TIMEOUT, text: upstream }, "read udp 192.0.2.53:53: i/o timeout"],
+    [
+      { reason: REASON_TIMEOUT, text: "[2001:db8::53]:53", transport: 1 },
+      "read tcp [2001:db8::53]:53: i/o timeout",
+    ],
+    [
+      { reason: REASON_REFUSED, text: upstream },
+      "read udp 192.0.2.53:53: read: connection refused",
+    ],
+    [
+      { reason: REASON_REFUSED, text: upstream, transport: 1 },
+      "dial tcp 192.0.2.53:53: connect: connection refused",
+    ],
+    [{ reason: REASON_UNREACHABLE }, "dial udp: no upstream could be reached"],
+    [{ reason: REASON_MALFORMED, text: upstream }, "read udp 192.0.2.53:53: dns: malformed reply"],
+    [{ reason: REASON_UPSTREAMS_DOWN }, "no healthy upstreams: all are down (no healthy proxies)"],
+    [{ reason: REASON_NO_ROUTE }, "no forward in this server block takes the name"],
+  ];
+  for (const [parts, error] of cases) {
+    assert.deepEqual(errorText(recordOf({ ...parts, name: "Example.org.", type: 28 })), {
+      line: `2 example.org. AAAA: ${error}`,
+      error,
+    });
   }
 });
 
-test("errorLine() writes what CoreDNS's errors plugin does", () => {
+test("panicLine() says where it comes from only with stacktrace", () => {
+  const text = new TextEncoder().encode("TypeError: x is null\n    at f (a.js:1:2)");
+  const record = new Uint8Array(RECORD_NAME + text.length);
+  new DataView(record.buffer).setUint16(RECORD_ANSWER_BYTES, text.length, true);
+  record.set(text, RECORD_NAME);
+  const start = '[ERROR] Recovered from panic in server block ".:53": TypeError: x is null';
+  assert.equal(panicLine(record, viewWith()), start);
   assert.equal(
-    errorLine(recordOf({ reason: REASON_TIMEOUT, type: 28 })),
-    "[ERROR] plugin/errors: 2 example.org. AAAA: no upstream answered in time",
+    panicLine(record, { ...viewWith(), stacktrace: true }),
+    `${start}\n    at f (a.js:1:2)`,
   );
 });
 
-test("queryLines() escapes bytes that would break a line", () => {
+test("queryLine() knows the upstream where metadata is kept", () => {
+  const format = "{/forward/upstream} {/other/label}";
+  const view = viewWith({ zones: ["."], format, classes: LOG_ALL });
+  const record = recordOf({ text: "192.0.2.53:53" });
+  assert.equal(queryLine(record, view), "[INFO] - -");
+  const keeping = { ...view, metadata: ["example.org."] };
+  assert.equal(queryLine(record, keeping), "[INFO] 192.0.2.53:53 -");
+  assert.equal(queryLine(recordOf(), keeping), "[INFO] - -");
+  const elsewhere = { ...view, metadata: ["example.net."] };
+  assert.equal(queryLine(record, elsewhere), "[INFO] - -");
+});
+
+test("queryLine() shows the address that was asked", () => {
+  assert.equal(lineOf("{local}", { local: [192, 0, 2, 53] }), "[INFO] 192.0.2.53");
+  assert.equal(lineOf("{local}", { address: V6, local: V6 }), "[INFO] [2001:db8::7]");
+  assert.equal(lineOf("{local}"), "[INFO] -");
+});
+
+test("queryLine() escapes bytes that would break a line", () => {
   assert.equal(lineOf("{name}", { name: "a\\010b.example.org." }), "[INFO] a\\010b.example.org.");
 });
 

@@ -7,6 +7,7 @@ import type { Directive, OptionLine } from "../config/parser.ts";
 import type { Place, Problems } from "../config/problem.ts";
 import { parseZones } from "../config/server_key.ts";
 import { suggestWord } from "../std/nearest_word.ts";
+import { goRegexpProblem } from "./go_regexp.ts";
 
 /** How many words may follow the name of an option, and the syntax to show when they do not fit. */
 export interface ArgumentCount {
@@ -102,6 +103,14 @@ export class DirectiveReader {
     const isBare = value === null && /^[0-9]+$/.test(token.text);
     const hint = isBare ? `: did you mean "${token.text}s"?` : "";
     return this.#checked(token, what, value ?? Number.NaN, schema, hint);
+  }
+
+  /** A regular expression of Go's. */
+  pattern(token: Token, what: string): string | null {
+    const problem = goRegexpProblem(token.text);
+    if (problem === null) return token.text;
+    this.error(token, `Cannot read ${what}: ${problem}, got "${token.text}"`);
+    return null;
   }
 
   /** One of `words`, in any case. */

@@ -10,7 +10,7 @@ import type * as z from "zod/mini";
 import type { Directive } from "../config/parser.ts";
 import type { Problems } from "../config/problem.ts";
 import type { ConfigSource } from "../config/source.ts";
-import type { ViewPlan } from "../handoff/plan.ts";
+import type { TimeoutsPlan, ViewPlan } from "../handoff/plan.ts";
 import type { PluginCounterDeclaration } from "../handoff/plugin_counters.ts";
 
 export interface PluginSetup<Settings> {
@@ -40,7 +40,7 @@ export interface SetupContext {
   readonly source: ConfigSource;
 }
 
-/** A `ViewPlan` in the making, and the addresses that the server block listens on. */
+/** A `ViewPlan` in the making, and what the server block says of its listeners. */
 export type ViewDraft = {
   -readonly [Key in Exclude<keyof ViewPlan, "id">]: ViewPlan[Key] extends readonly (infer Item)[]
     ? Item[]
@@ -48,4 +48,5 @@ export type ViewDraft = {
 } & {
   /** Empty: all addresses of the machine. */
   addresses: string[];
+  timeouts: Partial<TimeoutsPlan>;
 };

@@ -6,6 +6,7 @@ import { formatProblem } from "../config/problem.ts";
 import { memorySource } from "../config/source.ts";
 import { PLUGIN_NAMES } from "./registry.ts";
 
+const REFUSED = ["trace"];
 const FILES = { "/etc/resolv.conf": "nameserver 192.0.2.53\n" };
 const INTERFACES = [{ name: "lo", addresses: ["127.0.0.1", "::1"] }];
 
@@ -21,7 +22,8 @@ test("loadConfig() accepts every example of the plugins' manual pages", () => {
       const source = memorySource({ ...FILES, Corefile: corefile }, { interfaces: INTERFACES });
       const { problems } = loadConfig({ confFile: null, source });
       assert.deepEqual(problems.map(formatProblem), [], `${name}: ${corefile}`);
-      assert.match(corefile, new RegExp(`^    ${name}\\b`, "m"));
+      // The page of a directive that is refused shows what to write in its place.
+      if (!REFUSED.includes(name)) assert.match(corefile, new RegExp(`^    ${name}\\b`, "m"));
     }
   }
 });

@@ -2,16 +2,23 @@
 
 import { anySetup } from "./any/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
+import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
+import { cancelSetup } from "./cancel/setup.ts";
+import { debugSetup } from "./debug/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { healthSetup } from "./health/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
+import { metadataSetup } from "./metadata/setup.ts";
+import { multisocketSetup } from "./multisocket/setup.ts";
 import { pprofSetup } from "./pprof/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
+import { timeoutsSetup } from "./timeouts/setup.ts";
+import { traceSetup } from "./trace/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -27,6 +34,13 @@ export const PLUGINS = {
   loop: loopSetup,
   forward: forwardSetup,
   reload: reloadSetup,
+  bufsize: bufsizeSetup,
+  cancel: cancelSetup,
+  debug: debugSetup,
+  metadata: metadataSetup,
+  multisocket: multisocketSetup,
+  timeouts: timeoutsSetup,
+  trace: traceSetup,
   whoami: whoamiSetup,
 } as const;
 

@@ -33,12 +33,15 @@ export function readSetup<Settings>(
   const blocks = parseCorefile(`.:53 {\n${directives}\n}\n`, "Corefile", source, problems);
   const settings = setup.parse(blocks[0].directives, { zones, problems, source });
   const view: ViewDraft = {
-    ...emptyViewPlan(".:53", zones),
+    ...emptyViewPlan(".:53", []),
     zones: [...zones],
     forwards: [],
     plugins: [],
+    consolidate: [],
     log: [],
+    metadata: [],
     addresses: [],
+    timeouts: {},
   };
   if (problems.errorCount === 0) {
     assert.deepEqual(setup.schema.parse(settings), settings, directives);

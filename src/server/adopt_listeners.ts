@@ -46,9 +46,13 @@ export function useListeners(
   listeners: readonly number[],
 ): void {
   const { listeners: table } = plane;
-  plans.forEach(({ zones, droppedScope }, index) => {
-    table.routers[listeners[index]!] = new ZoneRouter(zones);
-    table.droppedScopes[listeners[index]!] = droppedScope;
+  plans.forEach(({ zones, droppedScope, timeouts }, index) => {
+    const listener = listeners[index]!;
+    table.routers[listener] = new ZoneRouter(zones);
+    table.droppedScopes[listener] = droppedScope;
+    table.readMs[listener] = timeouts.readMs;
+    table.writeMs[listener] = timeouts.writeMs;
+    table.idleMs[listener] = timeouts.idleMs;
   });
   const leaving = table.active.filter((listener) => !listeners.includes(listener));
   table.active = [...listeners];

@@ -7,6 +7,7 @@
  * its sockets and its counts.
  */
 
+import { viewCapacity } from "../cache/view_capacity.ts";
 import type { ForwardPlan, Plan, ViewPlan } from "../handoff/plan.ts";
 import { CHANNELS_MAX, UPSTREAM_ROWS, UPSTREAMS_MAX, VIEW_LEAVE_MS } from "../limits.ts";
 import { CHANNEL_TCP } from "../upstream/channels.ts";
@@ -90,11 +91,7 @@ export function sweepViews(plane: Plane): void {
 function settleCache(plane: Plane): void {
   const { tables, cache, plan } = plane;
   if (!tables.isCacheDue) return;
-  const capacities = plan.views.map(({ id, cache: own }) => ({
-    view: id,
-    successCapacity: own?.success.capacity ?? 0,
-    denialCapacity: own?.denial.capacity ?? 0,
-  }));
+  const capacities = plan.views.map((view) => viewCapacity(view.id, view.cache));
   tables.isCacheDue = !cache.setViews(capacities, plane.nowSec);
 }
 

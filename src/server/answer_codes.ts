@@ -4,3 +4,5 @@
 export const NO_ANSWER = 0;
 /** The client is among the waiters of a pending question. */
 export const ANSWER_LATER = -1;
+/** The cache has an answer, which has expired. */
+export const ANSWER_EXPIRED = -2;

@@ -18,19 +18,15 @@ import {
   REASON_UNREACHABLE,
   REASON_UPSTREAMS_DOWN,
 } from "../handoff/records.ts";
-import {
-  ATTEMPTS_MAX,
-  PROBE_TIMEOUT_MS,
-  QUESTION_DEADLINE_MS,
-  UDP_ANSWER_BYTES_MAX,
-} from "../limits.ts";
+import { ATTEMPTS_MAX, PROBE_TIMEOUT_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
 import { writeQuery } from "../wire/answer.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
-import { endAttempt, leaveSilentConnection, noteFailure } from "./attempts.ts";
-import { countAsked, countCheckFailed } from "./count_upstream.ts";
+import { answerEarly } from "./answer_early.ts";
+import { endAttempt, leaveSilentConnection, noteFailure, noteProbeFailure } from "./attempts.ts";
+import { countAsked } from "./count_upstream.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
 
@@ -61,6 +57,7 @@ export function ask(plane: Plane, slot: number): void {
       return;
     }
     // No socket to be had: counts as an attempt, so that this loop ends.
+    pending.attemptUpstreams[slot * ATTEMPTS_MAX + attemptsBefore] = upstream;
     pending.attemptCounts[slot] = attemptsBefore + 1;
     noteFailure(plane, upstream);
   }
@@ -77,6 +74,13 @@ export function handleTimeout(plane: Plane, slot: number): void {
     finishFailed(plane, slot, REASON_TIMEOUT);
     return;
   }
+  if (plane.nowMs >= pending.staleMs[slot]!) {
+    answerEarly(plane, slot);
+    if (plane.nowMs < pending.dueMs[slot]!) {
+      setTimer(plane, slot, pending.dueMs[slot]!);
+      return;
+    }
+  }
   const last = slot * ATTEMPTS_MAX + pending.attemptCounts[slot]! - 1;
   counters[COUNTER.upstreamTimeouts]! += 1;
   if (pending.attemptKeys[last] !== NO_ATTEMPT) {
@@ -84,6 +88,12 @@ export function handleTimeout(plane: Plane, slot: number): void {
     leaveSilentConnection(plane, last, pending.attemptSentMs[last]!);
   }
   ask(plane, slot);
+}
+
+/** Clients of `slot` are given a stale answer at `atMs`, if there is no other by then. */
+export function expectStale(plane: Plane, slot: number, atMs: number): void {
+  plane.pending.staleMs[slot] = atMs;
+  setTimer(plane, slot, plane.pending.dueMs[slot]!);
 }
 
 /** An attempt has failed for good: its channel is gone, or it was answered with an error. */
@@ -123,8 +133,7 @@ export function probe(plane: Plane, upstream: number): void {
     if (plane.nowMs - known.probeSentMs < PROBE_TIMEOUT_MS) return;
     leaveSilentConnection(plane, before, known.probeSentMs);
     endAttempt(plane, before);
-    countCheckFailed(plane, known);
-    noteFailure(plane, upstream);
+    noteProbeFailure(plane, upstream);
     known.probeFailureCount += 1;
   }
   const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
@@ -161,7 +170,13 @@ function sendProbe(
   const id = freeId(plane, channel);
   if (id === NO_ID) return;
   const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
-  if (!writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, 0, withOpt)) return;
+  const udpBytes = UDP_ANSWER_BYTES_MAX;
+  const dnssecOk = 0;
+  if (
+    !writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, dnssecOk, udpBytes, withOpt)
+  ) {
+    return;
+  }
   known.probeSentMs = plane.nowMs;
   plane.pending.beginProbe(upstream, channel, id);
   plane.channels.inFlightCounts[channel]! += 1;
@@ -186,11 +201,24 @@ function send(plane: Plane, slot: number, upstream: number): boolean {
   // Who wants DNSSEC needs EDNS: it is tried even where it was refused, but not insisted on.
   const isWanted = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1;
   const withOpt = isWanted && pending.plain[slot] === 0 ? 1 : 0;
-  if (!writeTo(plane, channel, upstream, id, question, lengthBytes, flags, dnssecOk, withOpt)) {
+  const udpBytes = plane.views[pending.views[slot]!]!.udpBytesMax;
+  if (
+    !writeTo(
+      plane,
+      channel,
+      upstream,
+      id,
+      question,
+      lengthBytes,
+      flags,
+      dnssecOk,
+      udpBytes,
+      withOpt,
+    )
+  ) {
     return false;
   }
-  const known = plane.upstreams[upstream]!;
-  countAsked(plane, known, channels.kinds[channel]!, channels.queryCounts[channel]! - 1);
+  countAsked(plane, upstream, channel);
   pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
   channels.inFlightCounts[channel]! += 1;
   plane.counters[COUNTER.upstreamQueries]! += 1;
@@ -213,6 +241,7 @@ function writeTo(
   lengthBytes: number,
   flags: number,
   dnssecOk: number,
+  udpBytes: number,
   withOpt: number,
 ): boolean {
   const { channels } = plane;
@@ -228,7 +257,7 @@ function writeTo(
     lengthBytes,
     flags,
     dnssecOk,
-    UDP_ANSWER_BYTES_MAX,
+    udpBytes,
     withOpt,
   );
   const known = plane.upstreams[upstream]!;
@@ -259,9 +288,13 @@ function hasOpenAttempt(plane: Plane, slot: number): boolean {
 }
 
 function deadlineMs(plane: Plane, slot: number): number {
-  return plane.pending.startedMs[slot]! + QUESTION_DEADLINE_MS;
+  const { pending, views } = plane;
+  return pending.startedMs[slot]! + views[pending.views[slot]!]!.deadlineMs;
 }
 
 function setTimer(plane: Plane, slot: number, atMs: number): void {
-  plane.pending.timers.set(slot, Math.min(atMs, deadlineMs(plane, slot)));
+  const { pending } = plane;
+  const dueMs = Math.min(atMs, deadlineMs(plane, slot));
+  pending.dueMs[slot] = dueMs;
+  pending.timers.set(slot, Math.min(dueMs, pending.staleMs[slot]!));
 }

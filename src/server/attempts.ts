@@ -3,7 +3,7 @@
 
 import { REASON_DOWN, REASON_UP } from "../handoff/records.ts";
 import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
-import { countReplied } from "./count_upstream.ts";
+import { countCheckFailed, countReplied } from "./count_upstream.ts";
 import { logHealth } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 
@@ -41,6 +41,12 @@ export function leaveSilentConnection(plane: Plane, attempt: number, sentMs: num
 export function noteFailure(plane: Plane, upstream: number): void {
   const known = plane.upstreams[upstream];
   if (known.noteFailure(plane.nowMs)) logHealth(plane, known.nameBytes, REASON_DOWN);
+}
+
+/** A health probe was not answered. */
+export function noteProbeFailure(plane: Plane, upstream: number): void {
+  countCheckFailed(plane, plane.upstreams[upstream]!);
+  noteFailure(plane, upstream);
 }
 
 /** An upstream has answered a question, as `plane.reply` says, `roundTripMs` after it was asked. */

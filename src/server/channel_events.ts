@@ -2,8 +2,9 @@
 /** What happens on sockets towards upstreams: replies, errors, connections made and lost. */
 
 import { COUNTER } from "../handoff/counters.ts";
+import { REASON_REFUSED, REASON_UNREACHABLE } from "../handoff/records.ts";
 import { ATTEMPTS_MAX, UDP_BATCH } from "../limits.ts";
-import { EAGAIN } from "../sys/errno.ts";
+import { EAGAIN, ECONNREFUSED } from "../sys/errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../sys/layout.ts";
 import { NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
@@ -14,13 +15,16 @@ import { countCheckFailed } from "./count_upstream.ts";
 import { handleReply } from "./handle_reply.ts";
 import type { Plane } from "./plane.ts";
 
+/** An end of a connection that no error number tells of. */
+const NO_ERRNO = 0;
+
 /** Reads replies from a UDP socket, or the error that ICMP left there. */
 export function handleUdpChannel(plane: Plane, channel: number, generation: number): void {
   const { channels, received } = plane;
   if (!isCurrent(plane, channel, generation)) return;
   const count = received.receive(channels.fds[channel]!, channels.inFlightCounts[channel]! > 1);
   if (count < 0) {
-    if (count !== -EAGAIN) handleLoss(plane, channel);
+    if (count !== -EAGAIN) handleLoss(plane, channel, -count);
     return;
   }
   for (let row = 0; row < Math.min(count, UDP_BATCH); row++) {
@@ -40,13 +44,16 @@ export function handleTcpChannel(
   const { tcpChannels } = plane;
   if (!isCurrent(plane, channel, generation)) return;
   if ((events & (EPOLLOUT | EPOLLERR)) !== 0 && tcpChannels.handleWritable(channel) === TCP_OVER) {
+    noteErrno(plane, channel, plane.channels.lastErrno);
     handleTcpEnd(plane, channel, true);
     return;
   }
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) === 0) return;
   const code = tcpChannels.handleReadable(channel);
   if (code === TCP_OVER) {
-    handleTcpEnd(plane, channel, isUseless(plane, channel));
+    const isFailure = isUseless(plane, channel);
+    if (isFailure) noteErrno(plane, channel, NO_ERRNO);
+    handleTcpEnd(plane, channel, isFailure);
     return;
   }
   if (code !== TCP_READ) return;
@@ -92,7 +99,8 @@ export function closeChannels(plane: Plane): void {
 }
 
 /** The port is closed or the host is gone: nothing asked by this socket will be answered. */
-function handleLoss(plane: Plane, channel: number): void {
+function handleLoss(plane: Plane, channel: number, errno: number): void {
+  noteErrno(plane, channel, errno);
   plane.counters[COUNTER.upstreamErrors]! += 1;
   noteFailure(plane, plane.channels.upstreams[channel]!);
   plane.udpChannels.retire(channel);
@@ -103,6 +111,12 @@ function handleLoss(plane: Plane, channel: number): void {
 function isUseless(plane: Plane, channel: number): boolean {
   const { channels } = plane;
   return channels.inFlightCounts[channel]! > 0 && !channels.hasHeard(channel);
+}
+
+/** For the log: what went wrong last with the upstream of `channel`. */
+function noteErrno(plane: Plane, channel: number, errno: number): void {
+  const upstream = plane.upstreams[plane.channels.upstreams[channel]!]!;
+  upstream.lastFailure = errno === ECONNREFUSED ? REASON_REFUSED : REASON_UNREACHABLE;
 }
 
 /**

@@ -6,8 +6,11 @@ export const TRANSPORT_TCP = 1;
 /** A plugin asks on behalf of a client, see exchanges.ts; `connection` is the question. */
 export const TRANSPORT_EXCHANGE = 2;
 
+/** Nobody: the question is asked for the cache, see refresh.ts. */
+export const TRANSPORT_NONE = 3;
+
 export class Client {
-  /** TRANSPORT_UDP, TRANSPORT_TCP or TRANSPORT_EXCHANGE. */
+  /** TRANSPORT_…. */
   transport = TRANSPORT_UDP;
   /** Index of the listener that the query came in by. */
   listener = 0;

@@ -20,23 +20,17 @@ import type { Plane } from "./plane.ts";
 const PROTOCOL_TLS = 2;
 const MS_PER_FIRST_BUCKET = 0.25;
 
-/**
- * Counts a query of a client on its way to `upstream`.
- *
- * @param kind CHANNEL_UDP or CHANNEL_TCP.
- * @param queriesBefore that left by the same socket.
- */
-export function countAsked(
-  plane: Plane,
-  upstream: Upstream,
-  kind: number,
-  queriesBefore: number,
-): void {
+/** Counts a query of a client that leaves for `upstream` by `channel`. */
+export function countAsked(plane: Plane, upstream: number, channel: number): void {
+  const { channels } = plane;
+  const known = plane.upstreams[upstream]!;
   const rows = plane.metrics.upstreams;
-  const row = upstream.metricsRow * UPSTREAM_DOUBLES;
+  const row = known.metricsRow * UPSTREAM_DOUBLES;
   rows[row + UPSTREAM_QUERIES]! += 1;
-  const protocol = upstream.settings.tls === null ? kind : PROTOCOL_TLS;
-  rows[row + (queriesBefore === 0 ? UPSTREAM_OPENED : UPSTREAM_REUSED) + protocol]! += 1;
+  const protocol = known.settings.tls === null ? channels.kinds[channel]! : PROTOCOL_TLS;
+  rows[
+    row + (channels.queryCounts[channel] === 1 ? UPSTREAM_OPENED : UPSTREAM_REUSED) + protocol
+  ]! += 1;
 }
 
 /** Counts a reply to such a query, `roundTripMs` after it. */

@@ -10,10 +10,14 @@ import {
 } from "../cache/entry.ts";
 import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
+import { REASON_UNREACHABLE } from "../handoff/records.ts";
+import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { NO_ROUTE } from "../upstream/route.ts";
+import { addExtendedError } from "../wire/amend_answer.ts";
 import { writeAnswer } from "../wire/answer.ts";
 import {
+  EDE_NETWORK_ERROR,
+  EDE_NO_REACHABLE_AUTHORITY,
   FLAG_QR,
   FLAG_RA,
   HEADER_BYTES,
@@ -21,15 +25,17 @@ import {
   HEADER_ID,
   HEADER_NSCOUNT,
   HEADER_QDCOUNT,
+  NO_EDE,
   QUESTION_FIXED_BYTES,
   RCODE_SERVFAIL,
 } from "../wire/constants.ts";
 import { endAttempt } from "./attempts.ts";
-import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
-import { countAnswer, RCODE_FROM_ANSWER } from "./count_answer.ts";
+import { TRANSPORT_EXCHANGE, TRANSPORT_NONE, TRANSPORT_UDP } from "./client.ts";
+import { countAnswer, countServedStale, RCODE_FROM_ANSWER } from "./count_answer.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
+import { fallBack, isStale } from "./stale.ts";
 import type { View } from "./view.ts";
 import { NO_WAITER } from "./waiters.ts";
 
@@ -56,12 +62,23 @@ export function finishAnswered(plane: Plane, slot: number): void {
 }
 
 /**
- * Nobody answered in time, or nobody could be asked: SERVFAIL for all, remembered for a while.
+ * Nobody answered in time, or nobody could be asked: a stale answer for all if there is one; else
+ * SERVFAIL, remembered for a while.
  *
  * @param reason REASON_TIMEOUT …, for the log.
  */
 export function finishFailed(plane: Plane, slot: number, reason: number): void {
-  const { pending, scratch, counters } = plane;
+  const { pending, scratch, counters, waiters } = plane;
+  const view = plane.views[pending.views[slot]!]!;
+  const waiter = pending.firstWaiters[slot]!;
+  if (waiter !== NO_WAITER) {
+    const question = waiters.questionOffset(waiter);
+    logFailure(plane, view, slot, question, waiters.questionBytes(waiter), reason);
+  }
+  if (fallBack(plane, view, slot)) {
+    finishAnswered(plane, slot);
+    return;
+  }
   const nameLength = pending.nameLengths[slot]!;
   const message = scratch.messageOffset;
   pending.copyName(slot, scratch.words, ENTRY_NAME_WORDS);
@@ -76,12 +93,8 @@ export function finishFailed(plane: Plane, slot: number, reason: number): void {
   scratch.ttlCount = 0;
   counters[COUNTER.answersServfail]! += 1;
   plane.answeredBy = ANSWERED_BY_NONE;
-  const view = plane.views[pending.views[slot]!]!;
-  const waiter = pending.firstWaiters[slot]!;
-  if (waiter !== NO_WAITER) {
-    const { waiters } = plane;
-    logFailure(plane, view, waiters.questionOffset(waiter), waiters.questionBytes(waiter), reason);
-  }
+  // RFC 8914 §4.23 and §4.24.
+  scratch.infoCode = reason === REASON_UNREACHABLE ? EDE_NETWORK_ERROR : EDE_NO_REACHABLE_AUTHORITY;
   const failureSec = pending.cached[slot] === 0 ? 0 : (view.policy?.failureSec ?? 0);
   scratch.decision.kind = failureSec === 0 ? KIND_DEAD : KIND_SERVFAIL;
   scratch.decision.lifetimeSec = failureSec;
@@ -116,11 +129,14 @@ export function storeScratch(plane: Plane, slot: number): void {
 
 /** Gives `waiter` the image in the scratch memory. It is still a waiter afterwards. */
 export function answerWaiter(plane: Plane, view: View, waiter: number): void {
-  const { query, client, answers } = plane;
-  plane.waiters.load(waiter, query, client);
+  const { query, client, answers, waiters } = plane;
+  if (waiters.transport(waiter) === TRANSPORT_NONE) return;
+  if (isStale(plane.scratch.infoCode)) plane.counters[COUNTER.servedStale]! += 1;
+  waiters.load(waiter, query, client);
+  if (view.counts && isStale(plane.scratch.infoCode)) countServedStale(plane);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
-    const length = writeScratch(plane, target, udpLimit(query.udpSizeBytes));
+    const length = writeScratch(plane, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     noteWaiter(plane, view, waiter, target, length);
@@ -159,9 +175,9 @@ function noteWaiter(
   if (view.logClasses !== 0) logAnswer(plane, view, target, length, startedMs);
 }
 
-/** What we send by UDP at most to a client that says it can take `udpSizeBytes`. */
-export function udpLimit(udpSizeBytes: number): number {
-  return udpSizeBytes < UDP_ANSWER_BYTES_MAX ? udpSizeBytes : UDP_ANSWER_BYTES_MAX;
+/** What `view` sends by UDP at most to a client that says it can take `udpSizeBytes`. */
+function udpLimit(view: View, udpSizeBytes: number): number {
+  return udpSizeBytes < view.udpBytesMax ? udpSizeBytes : view.udpBytesMax;
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {
@@ -183,5 +199,7 @@ function writeScratch(plane: Plane, target: number, limitBytes: number): number 
     plane.query,
   );
   if (length < scratch.messageLength) plane.counters[COUNTER.answersTruncated]! += 1;
-  return length;
+  if (scratch.infoCode === NO_EDE) return length;
+  const { hasOpt } = plane.query;
+  return addExtendedError(plane.view, target, length, limitBytes, hasOpt, scratch.infoCode);
 }

@@ -11,7 +11,7 @@ import { NO_ROUTE } from "../upstream/route.ts";
 import { writeError } from "../wire/answer.ts";
 import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_HINFO } from "../wire/constants.ts";
 import { answerBehind } from "./answer_behind.ts";
-import { ANSWER_LATER } from "./answer_codes.ts";
+import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { ask } from "./ask.ts";
 import { finishWithReply } from "./handle_reply.ts";
 import { logFailure } from "./log_answer.ts";
@@ -62,12 +62,12 @@ function startQuestion(
   limitBytes: number,
 ): number {
   const { pending, waiters, query } = plane;
-  if (view.back !== null && answerBehind(plane, view.back, view.backAnswerers)) {
-    return finishOwn(plane, view, variant, cached, target, limitBytes);
-  }
+  const own = answerOwn(plane, view, variant, cached, target, limitBytes);
+  if (own !== NO_ANSWER) return own;
   const route = view.routeFor(query);
   if (route === null) {
-    logFailure(plane, view, query.questionOffset, query.questionLength, REASON_NO_ROUTE);
+    const { questionOffset, questionLength } = query;
+    logFailure(plane, view, NO_SLOT, questionOffset, questionLength, REASON_NO_ROUTE);
     return refuse(plane, COUNTER.answersServfail, RCODE_SERVFAIL, target, limitBytes);
   }
   if (route.isFull()) {
@@ -89,6 +89,22 @@ function startQuestion(
   route.inFlightCount += 1;
   ask(plane, slot);
   return ANSWER_LATER;
+}
+
+/**
+ * Answers from the plugins behind the cache: the length of an answer at `target`, ANSWER_LATER, or
+ * NO_ANSWER when they have none.
+ */
+export function answerOwn(
+  plane: Plane,
+  view: View,
+  variant: number,
+  cached: boolean,
+  target: number,
+  limitBytes: number,
+): number {
+  if (view.back === null || !answerBehind(plane, view, view.back)) return NO_ANSWER;
+  return finishOwn(plane, view, variant, cached, target, limitBytes);
 }
 
 /** Our own answer, in `plane.reply`, goes the way of an upstream's: it is stored and handed out. */

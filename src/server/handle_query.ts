@@ -8,11 +8,12 @@
 
 import { NOT_CACHED } from "../cache/cache.ts";
 import {
+  KIND_SUCCESS,
   VARIANT_CHECKING_DISABLED,
   VARIANT_DNSSEC_OK,
   VARIANT_NO_RECURSION,
 } from "../cache/entry.ts";
-import { ANSWERED_BY_CACHE, ANSWERED_BY_NONE } from "../handoff/answerers.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { writeAnswer, writeError } from "../wire/answer.ts";
 import {
@@ -35,19 +36,15 @@ import {
   type Query,
   readQuery,
 } from "../wire/query.ts";
-import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
-import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
-import {
-  countAnswer,
-  countHit,
-  countMiss,
-  countPluginHit,
-  RCODE_FROM_ANSWER,
-} from "./count_answer.ts";
+import { ANSWER_EXPIRED, ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
+import { answerExpired } from "./answer_expired.ts";
+import { TRANSPORT_UDP } from "./client.ts";
+import { countAnswer, countMiss } from "./count_answer.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
-import { logAnswer } from "./log_answer.ts";
+import { logAtOnce, noteDenial, noteHit, noteRefusal } from "./note_hit.ts";
 import type { Plane } from "./plane.ts";
+import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
 import type { View } from "./view.ts";
 import { NO_SCOPE, type ZoneRouter } from "./zone_router.ts";
@@ -112,10 +109,11 @@ export function answerQuery(
     plane.counters[COUNTER.shedWaiters]! += 1;
     const { words } = plane;
     const length = writeError(words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
-    if (view.counts) noteAnswer(plane, target, length, ANSWERED_BY_NONE);
+    if (view.counts) noteRefusal(plane, target, length);
     return length;
   }
-  return answerFromView(plane, view, target, limitBytes);
+  const isWithin = limitBytes <= view.udpBytesMax || plane.client.transport !== TRANSPORT_UDP;
+  return answerFromView(plane, view, target, isWithin ? limitBytes : view.udpBytesMax);
 }
 
 /** Answers `plane.query` from the cache of `view`, or from what is behind it. */
@@ -125,38 +123,25 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
   const cached = policy !== null && view.caches(plane.query);
   if (cached) {
     const answered = answerFromCache(plane, view.id, variant, policy.keepTtl, target, limitBytes);
-    if (answered !== NO_ANSWER) {
+    if (answered > NO_ANSWER) {
+      let length = answered;
       plane.counters[COUNTER.hits]! += 1;
-      if (view.counts) noteHit(plane, target, answered);
-      if (view.logClasses !== 0 && plane.client.transport !== TRANSPORT_EXCHANGE) {
-        logAnswer(plane, view, target, answered, plane.nowMs);
-      }
-      return answered;
+      if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
+      if (view.counts) noteHit(plane, target, length);
+      if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
+      if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
+      return length;
+    }
+    if (answered === ANSWER_EXPIRED && policy.staleSec !== 0) {
+      return answerExpired(plane, view, policy, variant, target, limitBytes);
     }
   }
   plane.counters[COUNTER.misses]! += 1;
   if (view.counts && cached) countMiss(plane);
-  const length = handleMiss(plane, view, variant, cached, target, limitBytes);
-  if (view.counts && length > 0) noteAnswer(plane, target, length, ANSWERED_BY_NONE);
-  return length;
-}
-
-function noteHit(plane: Plane, target: number, length: number): void {
-  if (plane.client.transport !== TRANSPORT_EXCHANGE) {
-    countHit(plane, target, length);
-  } else {
-    plane.answeredBy = ANSWERED_BY_CACHE;
-    countPluginHit(plane, target);
-  }
-}
-
-/** Counts an answer that is given at once. A plugin's questions are none of a client's. */
-function noteAnswer(plane: Plane, target: number, length: number, by: number): void {
-  if (plane.client.transport === TRANSPORT_EXCHANGE) {
-    plane.answeredBy = by;
-    return;
-  }
-  countAnswer(plane, plane.query.type, RCODE_FROM_ANSWER, target, length, plane.nowMs, by);
+  const refused = handleMiss(plane, view, variant, cached, target, limitBytes);
+  if (refused > 0 && view.counts) noteRefusal(plane, target, refused);
+  if (refused > 0 && view.logClasses !== 0) logAtOnce(plane, view, target, refused);
+  return refused;
 }
 
 /** Bits of the cache key that come from the header and EDNS flags. */
@@ -168,7 +153,7 @@ export function variantOf(query: Query): number {
   );
 }
 
-/** Fast path: an answer that is in the cache and has not expired; NO_ANSWER otherwise. */
+/** Fast path: an answer that is in the cache; ANSWER_EXPIRED, or NO_ANSWER when there is none. */
 function answerFromCache(
   plane: Plane,
   viewId: number,
@@ -180,7 +165,8 @@ function answerFromCache(
   const { cache, query } = plane;
   const { name, nameLength, hash, type } = query;
   const entry = cache.find(name, nameLength, hash, type, query.class, variant, viewId);
-  if (entry === NOT_CACHED || cache.expiresAtSec <= plane.nowSec) return NO_ANSWER;
+  if (entry === NOT_CACHED) return NO_ANSWER;
+  if (cache.expiresAtSec <= plane.nowSec) return ANSWER_EXPIRED;
   // The fields that `find` has read are used, and no others: another worker may be writing.
   const answered = writeAnswer(
     cache.words,

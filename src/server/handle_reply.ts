@@ -11,13 +11,15 @@ import { KIND_DEAD } from "../cache/entry.ts";
 import { decide } from "../cache/policy.ts";
 import { ANSWERED_BY_FORWARD } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
-import { REASON_UNREACHABLE } from "../handoff/records.ts";
+import { REASON_MALFORMED, REASON_UNREACHABLE } from "../handoff/records.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { CHANNEL_UDP } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
+import { NO_UPSTREAM } from "../upstream/route.ts";
 import { clampTtls, writeCleanReply } from "../wire/clean_reply.ts";
 import {
   HEADER_BYTES,
+  NO_EDE,
   RCODE_FORMERR,
   RCODE_NOTIMP,
   RCODE_REFUSED,
@@ -27,8 +29,10 @@ import { foldName } from "../wire/fold_name.ts";
 import { REPLY_NOT_REPLY, REPLY_OK, REPLY_SHORT, readReply } from "../wire/reply.ts";
 import { askAgain, askSame } from "./ask.ts";
 import { endAttempt, noteAlive, noteReply } from "./attempts.ts";
+import { countCacheDrop } from "./count_answer.ts";
 import { finishAnswered, finishFailed, storeScratch } from "./finish.ts";
 import type { Plane } from "./plane.ts";
+import { keepStale } from "./stale.ts";
 
 const HEADER_ID_BYTES = 2;
 const MS_PER_SEC = 1000;
@@ -63,6 +67,7 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
   const known = plane.upstreams[upstream]!;
   if (code !== REPLY_OK) {
     counters[COUNTER.upstreamMalformed]! += 1;
+    known.lastFailure = REASON_MALFORMED;
     endAttempt(plane, attempt);
     askAgain(plane, slot);
     return;
@@ -89,7 +94,9 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
   }
   if (handOn(plane, slot)) return;
   plane.answeredBy = ANSWERED_BY_FORWARD;
+  plane.repliedBy = upstream;
   finishWithReply(plane, slot);
+  plane.repliedBy = NO_UPSTREAM;
 }
 
 /**
@@ -115,8 +122,9 @@ export function finishWithReply(plane: Plane, slot: number): void {
   }
   scratch.messageLength = length;
   scratch.ttlCount = reply.ttlCount;
+  scratch.infoCode = NO_EDE;
   settle(plane, slot);
-  storeScratch(plane, slot);
+  if (!keepStale(plane, slot)) storeScratch(plane, slot);
   finishAnswered(plane, slot);
 }
 
@@ -136,6 +144,7 @@ function settle(plane: Plane, slot: number): void {
   const variant = pending.variants[slot]!;
   const unixSec = reply.hasRrsig === 1 ? Math.floor(plane.kernel.wallMs() / MS_PER_SEC) : 0;
   decide(reply, policy, scratch.bytes, name, variant, unixSec, decision);
+  if (decision.kind === KIND_DEAD) noteCacheDrop(plane, slot);
   clampTtls(
     scratch.view,
     scratch.messageOffset,
@@ -144,6 +153,14 @@ function settle(plane: Plane, slot: number): void {
     decision.ttlSecMin,
     decision.ttlSecMax,
   );
+}
+
+/** Counted for the zone of the client that has asked first. */
+function noteCacheDrop(plane: Plane, slot: number): void {
+  const { pending, waiters, views, counters } = plane;
+  counters[COUNTER.cacheDrops]! += 1;
+  const waiter = pending.firstWaiters[slot]!;
+  if (views[pending.views[slot]!]!.counts) countCacheDrop(plane, waiters.scope(waiter));
 }
 
 function countStranger(plane: Plane, channel: number): void {

@@ -12,12 +12,7 @@
  */
 
 import { COUNTER } from "../handoff/counters.ts";
-import {
-  TCP_CLIENT_PARTIAL_MS,
-  TCP_CLIENT_WRITE_MS,
-  TCP_CLIENTS_MAX,
-  TCP_MESSAGE_BYTES_MAX,
-} from "../limits.ts";
+import { TCP_CLIENT_IDLE_MS_MIN, TCP_CLIENTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { EAGAIN, EINTR } from "../sys/errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../sys/layout.ts";
 import {
@@ -83,21 +78,23 @@ export function flushTcp(plane: Plane): void {
 
 /** Closes what has been idle, incomplete or blocked for too long. To be called once a second. */
 export function sweepTcp(plane: Plane): void {
-  const { tcpClients, nowMs } = plane;
+  const { tcpClients, listeners, nowMs } = plane;
   const { input, output } = tcpClients;
-  const idleMsMax = tcpClients.idleMsMax();
+  const idleShare = tcpClients.idleShare();
   for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
     if (!tcpClients.isOpen(connection)) continue;
-    if (output.blockedForMs(connection, nowMs) >= TCP_CLIENT_WRITE_MS) {
+    const listener = tcpClients.listeners[connection]!;
+    const readMs = listeners.readMs[listener]!;
+    if (output.blockedForMs(connection, nowMs) >= listeners.writeMs[listener]!) {
       tcpClients.closeFor(connection, COUNTER.tcpClosedSlow);
       continue;
     }
     const idleMs = tcpClients.idleForMs(connection, nowMs);
     // While we do not read, it is not the client who keeps us waiting.
     const isPartial =
-      tcpClients.isWatched(connection) &&
-      input.restForMs(connection, nowMs) >= TCP_CLIENT_PARTIAL_MS;
-    const isLingering = !tcpClients.isReadable(connection) && idleMs >= TCP_CLIENT_PARTIAL_MS;
+      tcpClients.isWatched(connection) && input.restForMs(connection, nowMs) >= readMs;
+    const isLingering = !tcpClients.isReadable(connection) && idleMs >= readMs;
+    const idleMsMax = Math.max(listeners.idleMs[listener]! * idleShare, TCP_CLIENT_IDLE_MS_MIN);
     if (isPartial || isLingering || (idleMs > 0 && idleMs >= idleMsMax)) {
       tcpClients.closeFor(connection, COUNTER.tcpClosedIdle);
     }

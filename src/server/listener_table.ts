@@ -17,6 +17,10 @@ export class ListenerTable {
   readonly udpFds = new Int32Array(LISTENERS_MAX).fill(-1);
   readonly tcpFds = new Int32Array(LISTENERS_MAX).fill(-1);
   readonly ports = new Int32Array(LISTENERS_MAX);
+  /** Time-outs of connections, ms; see `TimeoutsPlan`. */
+  readonly readMs = new Float64Array(LISTENERS_MAX);
+  readonly writeMs = new Float64Array(LISTENERS_MAX);
+  readonly idleMs = new Float64Array(LISTENERS_MAX);
   /** When each listener last had datagrams. */
   readonly lastReceivedMs = new Float64Array(LISTENERS_MAX).fill(Number.NEGATIVE_INFINITY);
   /** Which view a name belongs to, by listener. */

@@ -29,7 +29,7 @@ import { SendBatch } from "../sys/send_batch.ts";
 import { Sockets } from "../sys/sockets.ts";
 import { Channels } from "../upstream/channels.ts";
 import { PendingTable } from "../upstream/pending.ts";
-import type { Route } from "../upstream/route.ts";
+import { NO_UPSTREAM, type Route } from "../upstream/route.ts";
 import { TcpChannels } from "../upstream/tcp_channels.ts";
 import { UdpChannels } from "../upstream/udp_channels.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -136,6 +136,8 @@ export class Plane {
   readonly tables = new PlanTables();
   /** The view of each scope. */
   scopeViews = new Int32Array(0);
+  /** The upstream whose reply is being handed out; NO_UPSTREAM when it is no upstream's. */
+  repliedBy = NO_UPSTREAM;
   /** Where a query for a TCP upstream is written before it goes to the connection's buffer. */
   readonly queryScratch: number;
   /** The question of each upstream's health probe, in the slab. */

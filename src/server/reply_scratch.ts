@@ -2,6 +2,7 @@
 
 import { ENTRY_HEADER_BYTES, IMAGE_BYTES_MAX, TTLS_MAX } from "../cache/entry.ts";
 import { Decision } from "../cache/policy.ts";
+import { NO_EDE } from "../wire/constants.ts";
 
 export class ReplyScratch {
   readonly bytes: Uint8Array;
@@ -17,6 +18,8 @@ export class ReplyScratch {
   readonly messageOffset = ENTRY_HEADER_BYTES;
   messageLength = 0;
   ttlCount = 0;
+  /** What answers from it say to those who speak EDNS: EDE_…, or NO_EDE. */
+  infoCode = NO_EDE;
 
   constructor() {
     const buffer = new SharedArrayBuffer((IMAGE_BYTES_MAX + 64) & ~63);

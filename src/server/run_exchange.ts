@@ -9,7 +9,7 @@ import { COUNTER } from "../handoff/counters.ts";
 import { TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import type { Done, FrontPlugin, Request } from "../plugins/front_plugin.ts";
 import { writeCleanReply } from "../wire/clean_reply.ts";
-import { RCODE_SERVFAIL } from "../wire/constants.ts";
+import { NO_EDE, RCODE_SERVFAIL } from "../wire/constants.ts";
 import { type DnsMessage, decodeMessage, encodeMessage, messageFor } from "../wire/message.ts";
 import { wireToName } from "../wire/name.ts";
 import { REPLY_OK, readReply } from "../wire/reply.ts";
@@ -18,6 +18,7 @@ import { TRANSPORT_EXCHANGE, TRANSPORT_UDP } from "./client.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { NO_QUESTION } from "./exchanges.ts";
 import { answerWaiter } from "./finish.ts";
+import { logPanic } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import { requestOf, writeRequest } from "./request.ts";
 import type { View } from "./view.ts";
@@ -55,8 +56,8 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
     plane.answeredBy = view.front?.answerers[position] ?? ANSWERED_BY_NONE;
     try {
       plugin.handle(request, (next, nextDone) => runFrom(position + 1, next, nextDone), done);
-    } catch {
-      plane.counters[COUNTER.panics]! += 1;
+    } catch (error) {
+      logPanic(plane, view, error);
       plane.answeredBy = ANSWERED_BY_NONE;
       done(messageFor(request, { rcode: RCODE_SERVFAIL }));
     }
@@ -170,6 +171,7 @@ function fillScratch(plane: Plane, message: DnsMessage): boolean {
     scratch.ttlOffsets,
   );
   scratch.ttlCount = reply.ttlCount;
+  scratch.infoCode = NO_EDE;
   if (scratch.messageLength === 0) return false;
   scratch.decision.kind = KIND_DEAD;
   scratch.decision.lifetimeSec = 0;

@@ -11,7 +11,7 @@
 
 import { COUNTER } from "../handoff/counters.ts";
 import {
-  TCP_CLIENT_IDLE_MS,
+  TCP_CLIENT_IDLE_MS_MIN,
   TCP_CLIENT_PENDING_MAX,
   TCP_CLIENTS_MAX,
   TCP_CLIENTS_PER_ADDRESS_MAX,
@@ -42,8 +42,6 @@ const STATE_DISCARDING = 3;
 /** As before, and it has been told that no more comes from us. */
 const STATE_CLOSING = 4;
 
-/** A connection that has been idle for less is not closed, however many wait for its place. */
-const IDLE_MS_MIN = 1000;
 const READ_EVENTS = EPOLLIN | EPOLLRDHUP;
 /** Messages are written to whole words. */
 const SLACK_BYTES = 1;
@@ -142,13 +140,13 @@ export class TcpClients {
   }
 
   /**
-   * How long connections may be idle: less and less from the moment half of the slots are taken.
+   * The share of its time-out that a connection may be idle: 1, and less and less from the moment
+   * half of the slots are taken.
    */
-  idleMsMax(): number {
+  idleShare(): number {
     // RFC 7766 §6.2.3: the time-out may vary with load, rather than turning clients away.
     const free = TCP_CLIENTS_MAX - this.#pool.usedCount;
-    const idleMs = (TCP_CLIENT_IDLE_MS * free * 2) / TCP_CLIENTS_MAX;
-    return Math.min(Math.max(idleMs, IDLE_MS_MIN), TCP_CLIENT_IDLE_MS);
+    return Math.min((free * 2) / TCP_CLIENTS_MAX, 1);
   }
 
   /** Has a look at `connection` before the turn ends. */
@@ -282,7 +280,7 @@ export class TcpClients {
   /** Closes the connection that has been idle longest. @returns false when none is idle enough. */
   #closeIdle(nowMs: number): boolean {
     let idlest = NO_SLOT;
-    let idleMs = IDLE_MS_MIN;
+    let idleMs = TCP_CLIENT_IDLE_MS_MIN;
     for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
       if (!this.isOpen(connection)) continue;
       const forMs = this.idleForMs(connection, nowMs);

@@ -4,6 +4,7 @@
 import { CachePolicy } from "../cache/policy.ts";
 import { answererOf } from "../handoff/answerers.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
+import { QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import type { BackPlugin, StageContext } from "../plugins/back_plugin.ts";
 import {
   backPluginNames,
@@ -28,6 +29,13 @@ export class View {
   readonly logClasses: number;
   /** Whether its queries and answers are counted for `prometheus`. */
   readonly counts: boolean;
+  /** Whether one of them shows the address that was asked, or the upstream that replied. */
+  readonly logsLocal: boolean;
+  readonly logsUpstream: boolean;
+  /** Answers by UDP, and replies to what is asked, are not larger. */
+  readonly udpBytesMax: number;
+  /** A question that has no answer by then has failed, ms. */
+  readonly deadlineMs: number;
   /** Plugins before the cache; null when there are none. */
   readonly front: FrontStage | null;
   /** Plugins behind the cache; null when there are none. */
@@ -45,6 +53,10 @@ export class View {
     this.policy = plan.cache === null ? null : new CachePolicy(plan.cache);
     this.logClasses = plan.log.reduce((classes, log) => classes | log.classes, 0);
     this.counts = plan.metrics;
+    this.logsLocal = plan.log.some(({ format }) => format.includes("{local}"));
+    this.logsUpstream = plan.log.some(({ format }) => format.includes("{/forward/upstream}"));
+    this.udpBytesMax = Math.min(plan.udpBytesMax, UDP_ANSWER_BYTES_MAX);
+    this.deadlineMs = Math.min(plan.deadlineMs, QUESTION_DEADLINE_MS);
     const stage: StageContext = { zones: plan.zones, ...context };
     const front = createFrontPlugins(plan.plugins, stage);
     const back = createBackPlugins(plan.plugins, stage);

@@ -29,6 +29,8 @@ function cachePlan(zones: readonly string[]) {
     disableSuccess: [],
     disableDenial: [],
     keepTtl: false,
+    prefetch: null,
+    stale: null,
   };
 }
 

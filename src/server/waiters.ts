@@ -14,7 +14,7 @@ import { SlotPool } from "../std/slot_pool.ts";
 import type { Slab } from "../sys/slab.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
 import type { Query } from "../wire/query.ts";
-import type { Client } from "./client.ts";
+import { type Client, TRANSPORT_NONE } from "./client.ts";
 
 const ROW_BYTES = 384;
 const ROW_NAME = 264;
@@ -124,6 +124,22 @@ export class Waiters {
     client.nameBytes = this.#nameBytes[waiter]!;
     client.controlOffset = row + ROW_CONTROL;
     client.controlBytes = this.#controlBytes[waiter]!;
+  }
+
+  /** TRANSPORT_…. */
+  transport(waiter: number): number {
+    return this.#transports[waiter]!;
+  }
+
+  /** From now on nobody waits as `waiter`; its question is still needed. */
+  leave(waiter: number): void {
+    this.#transports[waiter] = TRANSPORT_NONE;
+    this.next[waiter] = NO_WAITER;
+  }
+
+  /** Client.scope of `waiter`. */
+  scope(waiter: number): number {
+    return this.#scopes[waiter]!;
   }
 
   /** Where the question of `waiter` stands in the slab, in the client's case. */

@@ -15,7 +15,7 @@
 import { Cache } from "../cache/cache.ts";
 import { countersMemory, countersRow } from "../handoff/counters.ts";
 import { metricsMemory, metricsRows } from "../handoff/metrics_memory.ts";
-import { FORWARD_DEFAULTS, type Plan } from "../handoff/plan.ts";
+import { emptyViewPlan, FORWARD_DEFAULTS, type Plan, TIMEOUTS_DEFAULT } from "../handoff/plan.ts";
 import { RingWriter, ringMemory } from "../handoff/ring.ts";
 import { CACHE_BYTES_MIN } from "../limits.ts";
 import type { Kernel, Pointer } from "../sys/kernel.ts";
@@ -203,13 +203,14 @@ function warmUpPlan(upstreamPort: number): Plan {
         isPrivate: true,
         zones: [{ zone: ".", view: 0, scope: 0 }],
         droppedScope: 0,
+        timeouts: TIMEOUTS_DEFAULT,
       },
     ],
     views: [
       {
         id: 0,
-        name: "warm-up",
-        zones: ["."],
+        ...emptyViewPlan("warm-up", ["."]),
+        metrics: true,
         cache: {
           zones: ["."],
           success: limits,
@@ -218,6 +219,8 @@ function warmUpPlan(upstreamPort: number): Plan {
           disableSuccess: [],
           disableDenial: [],
           keepTtl: false,
+          prefetch: null,
+          stale: null,
         },
         forwards: [
           {
@@ -228,10 +231,6 @@ function warmUpPlan(upstreamPort: number): Plan {
             expireMs: 1000,
           },
         ],
-        plugins: [],
-        errors: false,
-        log: [],
-        metrics: true,
       },
     ],
     upstreamRows: {},

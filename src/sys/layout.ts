@@ -101,6 +101,8 @@ export const CMSG_TYPE = 12;
 export const CMSG_DATA = 16;
 /** struct in_pktinfo { int ifindex; in_addr spec_dst; in_addr addr; } */
 export const IN_PKTINFO_BYTES = 12;
+/** Of `spec_dst`: our address that it was sent to. */
+export const PKTINFO_OWN_ADDRESS = 4;
 /** struct in6_pktinfo { in6_addr addr; int ifindex; } */
 export const IN6_PKTINFO_BYTES = 20;
 

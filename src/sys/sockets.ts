@@ -194,9 +194,14 @@ export class Sockets {
 
   /** The port that `fd` is bound to. */
   localPort(fd: number): number {
+    return readPort(this.#kernel.slab, this.localName(fd));
+  }
+
+  /** Where the sockaddr of `fd` itself stands in the slab; borrowed until the next call. */
+  localName(fd: number): number {
     this.#kernel.slab.words[this.#length >> 2] = SOCKADDR_BYTES_MAX;
     this.#kernel.getsockname(fd, this.#addressPointer, this.#lengthPointer);
-    return readPort(this.#kernel.slab, this.#address);
+    return this.#address;
   }
 
   /** Adds, changes or removes `fd` in `epoll`; the events come back with `tag` and `generation`. */

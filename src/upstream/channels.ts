@@ -15,6 +15,8 @@ export const CHANNEL_UDP = 0;
 export const CHANNEL_TCP = 1;
 
 export class Channels {
+  /** Why the connection that was found over last could not be made; 0: no error. */
+  lastErrno = 0;
   readonly fds = new Int32Array(CHANNELS_MAX).fill(-1);
   /** CHANNEL_UDP or CHANNEL_TCP. */
   readonly kinds = new Uint8Array(CHANNELS_MAX);

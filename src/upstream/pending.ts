@@ -42,6 +42,11 @@ export class PendingTable {
   readonly triedBits: Uint16Array;
   readonly attemptCounts: Uint8Array;
   readonly startedMs: Float64Array;
+  /** When the next attempt is due, and when clients are given a stale answer; infinity is never. */
+  readonly dueMs: Float64Array;
+  readonly staleMs: Float64Array;
+  /** 1 once clients were given a stale answer: those who come later need not wait. */
+  readonly staleGiven: Uint8Array;
   /** 1 once an upstream truncated its answer: from then on by TCP. */
   readonly overTcp: Uint8Array;
   /** 1 once the upstream asked last has refused EDNS: it is asked again without. */
@@ -74,6 +79,9 @@ export class PendingTable {
     this.triedBits = new Uint16Array(capacity);
     this.attemptCounts = new Uint8Array(capacity);
     this.startedMs = new Float64Array(capacity);
+    this.dueMs = new Float64Array(capacity);
+    this.staleMs = new Float64Array(capacity);
+    this.staleGiven = new Uint8Array(capacity);
     this.overTcp = new Uint8Array(capacity);
     this.plain = new Uint8Array(capacity);
     this.attemptKeys = new Int32Array(capacity * ATTEMPTS_MAX + UPSTREAMS_MAX).fill(NO_KEY);
@@ -126,6 +134,9 @@ export class PendingTable {
     this.triedBits[slot] = 0;
     this.attemptCounts[slot] = 0;
     this.startedMs[slot] = nowMs;
+    this.dueMs[slot] = nowMs;
+    this.staleMs[slot] = Number.POSITIVE_INFINITY;
+    this.staleGiven[slot] = 0;
     this.overTcp[slot] = 0;
     this.plain[slot] = 0;
     return slot;

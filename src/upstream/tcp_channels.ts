@@ -158,8 +158,10 @@ export class TcpChannels {
    */
   handleWritable(channel: number): number {
     if (this.#connected[channel] === 0) {
+      this.#channels.lastErrno = 0;
       if (this.#isSecure[channel] === 1) return TCP_OVER;
-      if (this.#sockets.pendingError(this.#channels.fds[channel]!) !== 0) return TCP_OVER;
+      this.#channels.lastErrno = this.#sockets.pendingError(this.#channels.fds[channel]!);
+      if (this.#channels.lastErrno !== 0) return TCP_OVER;
       this.#connected[channel] = 1;
     }
     return this.#sendSome(channel);

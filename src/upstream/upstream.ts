@@ -94,6 +94,8 @@ export class Upstream {
   /** Failures in a row. */
   failCount = 0;
   nextProbeMs = 0;
+  /** Why it failed last, for the log: REASON_REFUSED …; 0 when it has not. */
+  lastFailure = 0;
   /** When the last health probe was sent. */
   probeSentMs = 0;
   /** Whether it is asked by TCP, or by TLS, only. */

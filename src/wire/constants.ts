@@ -232,6 +232,15 @@ const OPCODE_NAMES: ReadonlyMap<number, string> = new Map([
   [6, "DSO"],
 ]);
 
+// Extended errors (RFC 8914 §4) that we say.
+export const EDE_STALE_ANSWER = 3;
+export const EDE_CACHED_ERROR = 13;
+export const EDE_STALE_NXDOMAIN = 19;
+export const EDE_NO_REACHABLE_AUTHORITY = 22;
+export const EDE_NETWORK_ERROR = 23;
+/** No extended error: 0 is "other", which says nothing. */
+export const NO_EDE = 0;
+
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map([
   [1, "LLQ"],
   [3, "NSID"],

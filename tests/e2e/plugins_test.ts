@@ -75,6 +75,45 @@ test("cache keeps denials as long as their SOA says", async (context) => {
   assert.equal(upstream.count("denied.example.org."), 1);
 });
 
+/** The TTL that only stale answers have. */
+const STALE_TTL_SEC = 77;
+
+test("cache gives stale answers with serve_stale, while the upstream fails", async (context) => {
+  const isFailing = { now: false };
+  const upstream = await startScriptedUpstream(context, (query) => {
+    if (isFailing.now) query.reply({ rcode: SERVFAIL });
+    else query.reply({ answer: [parseRecord(`${query.name} 1 A 192.0.2.1`)] });
+  });
+  for (const mode of ["immediate", "verify 500ms"]) {
+    const name = `${mode.slice(0, 6)}.example.org`;
+    const stale = `serve_stale 1h ${mode} ${STALE_TTL_SEC}s 1s`;
+    const server = await serveWith(context, upstream, `cache {\n${stale}\n}`);
+    isFailing.now = false;
+    assert.equal(await ttlOf(server, name), 1);
+    isFailing.now = true;
+    const isStale = async () => (await ttlOf(server, name)) === STALE_TTL_SEC;
+    await until(`${mode}: its answer is stale`, isStale);
+    const asked = upstream.count(`${name}.`);
+    await until(`${mode}: it was asked again`, async () => {
+      assert.equal(await isStale(), true);
+      return upstream.count(`${name}.`) > asked;
+    });
+    isFailing.now = false;
+    await until(`${mode}: the upstream is believed again`, async () => !(await isStale()));
+  }
+});
+
+test("cache refreshes popular answers with prefetch, before they expire", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const server = await serveWith(context, upstream, "cache {\nprefetch 2 1m 90%\n}");
+  const { rcode } = await ask(server.port, "ttl60.example.org", "A");
+  assert.equal(rcode, "NOERROR");
+  await until("it was refreshed", async () => {
+    assert.ok((await ttlOf(server, "ttl60.example.org")) > 50);
+    return upstream.count("ttl60.example.org.") === 2;
+  });
+});
+
 test("cache keeps failures, and none with servfail 0", async (context) => {
   const upstream = await startScriptedUpstream(context, withTtl);
   const keeping = await serveWith(context, upstream, "cache");
@@ -180,9 +219,23 @@ test("log keeps to its names, classes and format", async (context) => {
   );
 });
 
+test("log has a line for what is refused at once, too", async (context) => {
+  const corefile = `.:0 {
+    bind 127.0.0.1
+    log . "{name} {rcode}"
+    forward private.example.org 127.0.0.1:${await freePort()}
+  }`;
+  const server = await serve(context, corefile);
+  assert.equal((await ask(server.port, "example.org", "A")).rcode, "SERVFAIL");
+  const line = "[INFO] example.org. SERVFAIL";
+  await until("the log has it", () => server.lines().includes(line));
+});
+
 test("errors says why a question has failed, and is silent when it is not there", async (context) => {
   const closed: Pick<ScriptedUpstream, "port"> = { port: await freePort() };
-  const line = "[ERROR] plugin/errors: 2 example.org. A: no upstream could be reached";
+  const where = `udp 127.0.0.1:${closed.port}`;
+  const error = `read ${where}: read: connection refused`;
+  const line = `[ERROR] plugin/errors: 2 example.org. A: ${error}`;
   const loud = await serveWith(context, closed, "errors");
   assert.equal((await ask(loud.port, "example.org", "A")).rcode, "SERVFAIL");
   await until("the log has it", () => loud.lines().includes(line));
@@ -190,6 +243,64 @@ test("errors says why a question has failed, and is silent when it is not there"
   assert.equal((await ask(quiet.port, "example.org", "A")).rcode, "SERVFAIL");
   await quiet.stop();
   assert.equal(quiet.stdout().includes("plugin/errors"), false);
+});
+
+test("errors sums up what consolidate names, at the end of the period or of the server", async (context) => {
+  const closed: Pick<ScriptedUpstream, "port"> = { port: await freePort() };
+  const pattern = "connection refused$";
+  const server = await serveWith(
+    context,
+    closed,
+    `errors {
+      consolidate 1s "a\\.example" info
+      consolidate 1h "${pattern}" warning show_first
+    }`,
+  );
+  const names = ["a.example.org", "b.example.org", "c.example.org"];
+  for (const name of names) await ask(server.port, name, "A");
+  const where = `udp 127.0.0.1:${closed.port}`;
+  const first = `[WARNING] plugin/errors: 2 a.example.org. A: read ${where}: read: connection refused`;
+  await until("the log has the first", () => server.lines().includes(first));
+  await server.stop();
+  assert.deepEqual(
+    server.lines().filter((line) => line.includes("plugin/errors")),
+    [first, `[WARNING] plugin/errors: 3 errors like '${pattern}' occurred in last 1h0m0s`],
+  );
+});
+
+test("log knows the address that was asked and, with metadata, the upstream that replied", async (context) => {
+  const upstream = await startScriptedUpstream(context, answerAll);
+  const port = await freePort();
+  await serve(
+    context,
+    `.:${port} {
+      metadata
+      cache
+      log . "{local} {proto} {name} {/forward/upstream}"
+      forward . 127.0.0.1:${upstream.port}
+    }`,
+  ).then(async (server) => {
+    await ask(port, "a.example.org", "A", { address: "127.0.0.2" });
+    await ask(port, "a.example.org", "A", { address: "127.0.0.3", transport: "tcp" });
+    await ask(port, "b.example.org", "A", { address: "::1" });
+    await ask(port, "c.example.org", "A", { address: "127.0.0.4", transport: "tcp" });
+    const expected = [
+      `[INFO] 127.0.0.2 udp a.example.org. 127.0.0.1:${upstream.port}`,
+      "[INFO] 127.0.0.3 tcp a.example.org. -",
+      `[INFO] [::1] udp b.example.org. 127.0.0.1:${upstream.port}`,
+      `[INFO] 127.0.0.4 tcp c.example.org. 127.0.0.1:${upstream.port}`,
+    ];
+    for (const line of expected) {
+      await until(`the log has ${line}`, () => server.lines().includes(line));
+    }
+  });
+});
+
+test("multisocket and timeouts are taken by the whole server", async (context) => {
+  const upstream = await startScriptedUpstream(context, answerAll);
+  const lines = "multisocket 2\ntimeouts {\nidle 1s\n}\nbufsize 1000\ncancel 2s\ndebug";
+  const server = await serveWith(context, upstream, lines);
+  assert.equal((await ask(server.port, "example.org", "A")).rcode, "NOERROR");
 });
 
 test("bind takes an interface by name, and except takes addresses away", async (context) => {

@@ -216,7 +216,8 @@ export class ScenarioUpstream {
 function expectedQuery(name: string, type: string, id: number, words: StepWords): DnsMessage {
   const flags = [words.has("-rd") ? "" : "rd", "ad", words.has("cd") ? "cd" : ""];
   const dnssecOk = words.has("do");
-  const opt = { sizeBytes: OWN_SIZE_BYTES, version: 0, dnssecOk, options: [] };
+  const sizeBytes = words.number("edns") ?? OWN_SIZE_BYTES;
+  const opt = { sizeBytes, version: 0, dnssecOk, options: [] };
   return dnsMessage({
     id,
     flags: flags.filter((flag) => flag !== ""),

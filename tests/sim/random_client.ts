@@ -6,6 +6,7 @@
  */
 
 import type { Prng } from "../../src/std/prng.ts";
+import { OPTION_EDE } from "../../src/wire/constants.ts";
 import {
   type DnsMessage,
   type DnsRecord,
@@ -42,13 +43,20 @@ export interface Tally {
   failed: number;
   truncated: number;
   abandoned: number;
+  /** Of the right ones. */
+  stale: number;
 }
+
+/** TTL of stale answers: what no other answer has. */
+export const STALE_TTL_SEC = 99_999;
 
 export interface ClientOptions {
   readonly address: string;
   readonly server: Endpoint;
   /** Cap of the server's cache on TTLs. */
   readonly capSec: number;
+  /** For so long after it expired, an answer may be given, with STALE_TTL_SEC; 0 is not at all. */
+  readonly staleSec: number;
   /** The path to the server loses and doubles: answers come late, twice or not at all. */
   readonly isLossy: boolean;
 }
@@ -227,6 +235,9 @@ export class RandomClient {
     if (answer.answer.some(isRrsig) !== isSigned) return "signed and not asked for, or not signed";
     const got = [...answer.answer.filter((record) => !isRrsig(record)), ...answer.authority];
     if (wanted.length !== got.length) return `there are not ${wanted.length} records`;
+    if (got.length > 0 && got.every(({ ttlSec }) => ttlSec === STALE_TTL_SEC)) {
+      return this.#staleProblem(asked, answer, version.untilMs);
+    }
     const { capSec } = this.#options;
     const ageSec = fetchedTtlSec(wanted[0]!, version, capSec) - got[0]!.ttlSec;
     for (const [index, record] of wanted.entries()) {
@@ -240,6 +251,19 @@ export class RandomClient {
     }
     if (this.#isExcused(asked.connection)) return null;
     return this.#timeProblem(asked, version.ttlSec, ageSec, version);
+  }
+
+  /** Whether a stale answer says so, and is of a version that was current not too long ago. */
+  #staleProblem({ query, connection }: Asked, answer: DnsMessage, untilMs: number): string | null {
+    this.#tally.stale += 1;
+    const said = answer.opt?.options.some(({ code }) => code === OPTION_EDE) ?? false;
+    if (said !== (query.opt !== null)) return "stale without saying so";
+    if (this.#isExcused(connection)) return null;
+    const { capSec, staleSec } = this.#options;
+    // Fetched and given at most so long before they came.
+    const slackMs = ROUNDING_MS + 2 * ANSWER_MS_MAX;
+    const oldestMs = this.#sim.clock.nowMs - (capSec + staleSec) * 1000 - slackMs;
+    return untilMs < oldestMs ? `stale for ${oldestMs - untilMs} ms too long` : null;
   }
 
   /** Whether the version was current when an answer of this age must have been fetched. */

@@ -12,7 +12,7 @@ import { Prng } from "../../src/std/prng.ts";
 import { EMFILE, ENETUNREACH } from "../../src/sys/errno.ts";
 import { SimServer } from "../support/sim_server.ts";
 import { type Faults, FaultyUpstream, NO_FAULTS } from "./faulty_upstream.ts";
-import { RandomClient, type Tally } from "./random_client.ts";
+import { RandomClient, STALE_TTL_SEC, type Tally } from "./random_client.ts";
 import { Truth } from "./truth.ts";
 
 export interface SimulationOptions {
@@ -53,15 +53,19 @@ class Simulation {
   readonly #upstreams: readonly FaultyUpstream[];
   readonly #clients: readonly RandomClient[];
   readonly #violations: string[] = [];
-  readonly #tally: Tally = { asked: 0, right: 0, failed: 0, truncated: 0, abandoned: 0 };
+  readonly #tally: Tally = { asked: 0, right: 0, failed: 0, truncated: 0, abandoned: 0, stale: 0 };
   readonly #startMs: number;
   #openCountIdle = 0;
 
   constructor(seed: number) {
     const prng = new Prng(seed);
     const capSec = prng.pick([5, 30, 3600]);
+    const staleSec = prng.pick([0, 10, 300]);
     this.#prng = prng;
-    this.#server = new SimServer({ corefile: randomCorefile(prng, capSec), seed: prng.uint32() });
+    this.#server = new SimServer({
+      corefile: randomCorefile(prng, capSec, staleSec),
+      seed: prng.uint32(),
+    });
     const { clock } = this.#server.sim;
     this.#startMs = clock.nowMs;
     this.#truth = new Truth(prng, ZONES, NAMES_PER_ZONE, clock.nowMs);
@@ -76,7 +80,7 @@ class Simulation {
       const server = prng.pick(SERVERS);
       const isLossy = prng.chance(0.2);
       if (isLossy) this.#disturb(address);
-      const client = { address, server, capSec, isLossy };
+      const client = { address, server, capSec, staleSec, isLossy };
       return new RandomClient(this.#server, prng, this.#truth, this.#tally, client);
     });
     this.#server.settle();
@@ -212,7 +216,13 @@ function randomFaults(prng: Prng): Faults {
   };
 }
 
-function randomCorefile(prng: Prng, capSec: number): string {
+function randomMode(prng: Prng): string {
+  const mode = prng.pick(["immediate", "verify", "verify 0s", "verify 200ms"]);
+  const timeout = mode === "verify" ? "verify 1800ms" : mode;
+  return `${timeout} ${STALE_TTL_SEC}s ${prng.pick([1, 5])}s`;
+}
+
+function randomCorefile(prng: Prng, capSec: number, staleSec: number): string {
   const forward = (upstreams: readonly string[]) => [
     `  forward . ${upstreams.join(" ")} {`,
     `    policy ${prng.pick(["random", "round_robin", "sequential"])}`,
@@ -224,7 +234,10 @@ function randomCorefile(prng: Prng, capSec: number): string {
   const block = (keys: string, upstreams: readonly string[]) => [
     `${keys} {`,
     ...forward(upstreams),
-    `  cache ${capSec}`,
+    `  cache ${capSec} {`,
+    prng.chance(0.5) ? `    prefetch ${prng.pick([1, 3])} 1m ${prng.pick([10, 90])}%` : "",
+    staleSec === 0 ? "" : `    serve_stale ${staleSec}s ${randomMode(prng)}`,
+    "  }",
     "}",
   ];
   const [first, second] = UPSTREAM_SETS;

@@ -18,7 +18,7 @@ export function simMetrics(server: SimServer): ReadonlyMap<string, number> {
   const counts = (view: number) =>
     ({
       entries: [cache.entriesOf(view, 0), cache.entriesOf(view, 1)],
-      evicted: [cache.evictedOf(view, 0), cache.evictedOf(view, 1)],
+      evicted: [cache.evictionsOf(view, 0), cache.evictionsOf(view, 1)],
     }) as const;
   const families = [
     ...dnsFamilies(

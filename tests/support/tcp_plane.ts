@@ -12,6 +12,7 @@ import {
   countersMemory,
   countersRow,
 } from "../../src/handoff/counters.ts";
+import { TIMEOUTS_DEFAULT } from "../../src/handoff/plan.ts";
 import { Client } from "../../src/server/client.ts";
 import { deliverTcp } from "../../src/server/deliver_tcp.ts";
 import { acceptClients, flushTcp, handleTcpEvent, sweepTcp } from "../../src/server/handle_tcp.ts";
@@ -142,15 +143,21 @@ export class TcpPlane {
       ...{ bytes: slab.bytes, words: slab.words, view: slab.view, hashSeed: 1, tcpClients },
       ...{ query, client, nowMs: sim.monotonicMs(), nowSec: 0, turn: 0 },
       cache: fakeCache(hitBytes),
-      listeners: { routers: [{ find: () => (first("refused") ? -1 : 0) }] },
+      listeners: {
+        routers: [{ find: () => (first("refused") ? -1 : 0) }],
+        readMs: [TIMEOUTS_DEFAULT.readMs],
+        writeMs: [TIMEOUTS_DEFAULT.writeMs],
+        idleMs: [TIMEOUTS_DEFAULT.idleMs],
+      },
       scopeViews: Int32Array.of(0),
       views: [
         {
           id: 0,
           front: null,
           back: null,
-          policy: { keepTtl: false },
+          policy: { keepTtl: false, prefetch: null, staleSec: 0 },
           logClasses: 0,
+          udpBytesMax: 1232,
           caches: () => first("hit"),
         },
       ],
@@ -222,6 +229,7 @@ function fakeCache(hitBytes: number) {
     messageLength: hitBytes,
     ttlsOffset: entryTtlsOffset(entry, hitBytes),
     ttlCount: 0,
+    kind: 1,
     storedAtSec: 0,
     expiresAtSec: LIFETIME_SEC,
     find: () => entry,

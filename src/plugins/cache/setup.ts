@@ -5,7 +5,7 @@ import type { Token } from "../../config/lexer.ts";
 import type { Directive, OptionLine } from "../../config/parser.ts";
 import { parseZones } from "../../config/server_key.ts";
 import { isWithinZone } from "../../config/zone.ts";
-import type { CacheClassPlan } from "../../handoff/plan.ts";
+import type { CacheClassPlan, PrefetchPlan, StalePlan } from "../../handoff/plan.ts";
 import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext, ViewDraft } from "../plugin_setup.ts";
@@ -14,10 +14,16 @@ import { durationMs, wholeNumber, zone } from "../values.ts";
 const SUCCESS_TTL_SEC = 3600;
 const DENIAL_TTL_SEC = 1800;
 const SERVFAIL_MS = 5_000;
+const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 /** Fewer answers than this are the TTL, in most Corefiles that say so. */
 const CAPACITY_USUAL_MIN = 256;
 const HOUR_MS = 3_600_000;
+// RFC 8767 §5 recommends the first two. It also recommends 30 s for the third, but a node's cache
+// should see at once that the cluster's DNS is back: as often as for a failure that is remembered.
+const RESPONSE_TTL_MS = 30_000;
+const VERIFY_TIMEOUT_MS = 1_800;
+const RECHECK_MS = 5_000;
 
 const capacity = wholeNumber(0, "a whole number from 0");
 const ttlSec = wholeNumber(1, "a whole number of seconds from 1");
@@ -45,11 +51,9 @@ const cacheSettings = z.object({
   disableSuccess: z.array(zone),
   disableDenial: z.array(zone),
   keepTtl: z.boolean(),
-  /** Not in effect yet. */
   prefetch: z.nullable(
     z.object({ amount, durationMs: anyDurationMs, percentage: wholeNumber(10, "10", 90) }),
   ),
-  /** Not in effect yet. */
   serveStale: z.nullable(
     z.object({
       durationMs: anyDurationMs,
@@ -59,7 +63,6 @@ const cacheSettings = z.object({
       recheckMs,
     }),
   ),
-  /** Not in effect yet. */
   preferPositive: z.boolean(),
 });
 
@@ -77,6 +80,7 @@ function parse(directives: readonly Directive[], context: SetupContext): CacheSe
   const reader = new DirectiveReader("cache", context.problems);
   const directive = reader.once(directives);
   const settings = readArguments(reader, directive, context);
+  let policyLine = null as OptionLine | null;
   reader.options(directive, {
     success: (line) => readClass(reader, line, settings.success),
     denial: (line) => readClass(reader, line, settings.denial),
@@ -87,8 +91,15 @@ function parse(directives: readonly Directive[], context: SetupContext): CacheSe
     },
     prefetch: (line) => readPrefetch(reader, line, settings),
     serve_stale: (line) => readServeStale(reader, line, settings),
-    serve_stale_policy: (line) => readStalePolicy(reader, line, settings),
+    serve_stale_policy: (line) => {
+      policyLine = line;
+      readStalePolicy(reader, line, settings);
+    },
   });
+  if (policyLine !== null && settings.preferPositive && settings.serveStale === null) {
+    const way = 'add "serve_stale" to this cache';
+    reader.warning(policyLine.name, `serve_stale_policy has no effect without serve_stale: ${way}`);
+  }
   return settings;
 }
 
@@ -196,7 +207,6 @@ function readPrefetch(reader: DirectiveReader, line: OptionLine, settings: Cache
     }
   }
   settings.prefetch = prefetch;
-  if (prefetch.amount > 0) reader.noEffect(line.name, "prefetch");
 }
 
 /** `serve_stale [DURATION [MODE [...]]]` of 1.13 and with the further arguments of 1.14. */
@@ -208,12 +218,11 @@ function readServeStale(reader: DirectiveReader, line: OptionLine, settings: Cac
   const stale: NonNullable<CacheSettings["serveStale"]> = {
     durationMs: HOUR_MS,
     mode: "immediate",
-    verifyTimeoutMs: 0,
-    responseTtlMs: 0,
-    recheckMs: 0,
+    verifyTimeoutMs: VERIFY_TIMEOUT_MS,
+    responseTtlMs: RESPONSE_TTL_MS,
+    recheckMs: RECHECK_MS,
   };
   settings.serveStale = stale;
-  reader.noEffect(line.name, "serve_stale");
   const [durationToken, modeToken, ...rest] = line.args;
   if (durationToken === undefined) return;
   const read = reader.durationMs(durationToken, "DURATION of serve_stale", anyDurationMs);
@@ -224,16 +233,16 @@ function readServeStale(reader: DirectiveReader, line: OptionLine, settings: Cac
   const timeoutToken = mode === "verify" ? rest.shift() : undefined;
   if (timeoutToken !== undefined) {
     const timeout = reader.durationMs(timeoutToken, "TIMEOUT of serve_stale", anyDurationMs);
-    stale.verifyTimeoutMs = timeout ?? 0;
+    stale.verifyTimeoutMs = timeout ?? VERIFY_TIMEOUT_MS;
   }
   const [ttlToken, recheckToken, extraToken] = rest;
   if (ttlToken !== undefined) {
     const ttl = reader.durationMs(ttlToken, "RESPONSE_TTL of serve_stale", wholeSecondsMs);
-    stale.responseTtlMs = ttl ?? 0;
+    stale.responseTtlMs = ttl ?? RESPONSE_TTL_MS;
   }
   if (recheckToken !== undefined) {
     const recheck = reader.durationMs(recheckToken, "RECHECK of serve_stale", recheckMs);
-    stale.recheckMs = recheck ?? 0;
+    stale.recheckMs = recheck ?? RECHECK_MS;
   }
   if (extraToken !== undefined) {
     reader.error(extraToken, `Unexpected "${extraToken.text}": expected ${syntax}`);
@@ -249,7 +258,6 @@ function readStalePolicy(reader: DirectiveReader, line: OptionLine, settings: Ca
     return;
   }
   settings.preferPositive = true;
-  reader.noEffect(line.name, "serve_stale_policy");
 }
 
 function contribute(settings: CacheSettings, view: ViewDraft): void {
@@ -262,6 +270,27 @@ function contribute(settings: CacheSettings, view: ViewDraft): void {
     disableSuccess,
     disableDenial,
     keepTtl,
+    prefetch: planPrefetch(settings),
+    stale: planStale(settings),
+  };
+}
+
+function planPrefetch({ prefetch }: CacheSettings): PrefetchPlan | null {
+  if (prefetch === null || prefetch.amount === 0) return null;
+  const { amount, durationMs, percentage } = prefetch;
+  return { amount, gapMs: durationMs, percentage };
+}
+
+function planStale({ serveStale, preferPositive }: CacheSettings): StalePlan | null {
+  if (serveStale === null || serveStale.durationMs === 0) return null;
+  const { durationMs, mode, verifyTimeoutMs, responseTtlMs, recheckMs } = serveStale;
+  return {
+    windowMs: durationMs,
+    isVerified: mode === "verify",
+    verifyTimeoutMs,
+    responseTtlSec: responseTtlMs / SECOND_MS,
+    recheckMs,
+    prefersPositive: preferPositive,
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CachePlan } from "../../handoff/plan.ts";
+import type { CachePlan, StalePlan } from "../../handoff/plan.ts";
 import { readSetup } from "../testing.ts";
 import { cacheSetup } from "./setup.ts";
 
@@ -12,6 +12,8 @@ const DEFAULTS: CachePlan = {
   disableSuccess: [],
   disableDenial: [],
   keepTtl: false,
+  prefetch: null,
+  stale: null,
 };
 
 function checkPlan(directives: string, changes: Partial<CachePlan>, warnings: string[] = []): void {
@@ -76,27 +78,54 @@ test("cache: servfail, disable and keepttl take effect", () => {
   });
 });
 
-test("cache: prefetch and serve_stale are checked, kept, and said to have no effect", () => {
-  const noEffect = (what: string) => `3: ${what} has no effect in this version`;
+test("cache: prefetch takes hits, the gap between them, and a share of the life", () => {
   checkPlan("cache {\nprefetch 0\n}", {});
-  checkPlan("cache {\nprefetch 1 1h 50%\n}", {}, [noEffect("prefetch")]);
-  checkPlan("cache {\nserve_stale\n}", {}, [noEffect("serve_stale")]);
-  checkPlan("cache {\nserve_stale_policy prefer_positive\n}", {}, [noEffect("serve_stale_policy")]);
-  const { settings } = readSetup(
-    cacheSetup,
-    "cache {\nprefetch 2 10m 20%\nserve_stale 24h VERIFY 500ms 30s 1m\n}",
-  );
-  assert.deepEqual(settings.prefetch, { amount: 2, durationMs: 600_000, percentage: 20 });
-  assert.deepEqual(settings.serveStale, {
-    durationMs: 86_400_000,
-    mode: "verify",
-    verifyTimeoutMs: 500,
-    responseTtlMs: 30_000,
-    recheckMs: 60_000,
+  checkPlan("cache {\nprefetch 10\n}", {
+    prefetch: { amount: 10, gapMs: 60_000, percentage: 10 },
   });
-  const immediate = readSetup(cacheSetup, "cache {\nserve_stale 1h immediate 5s 10s\n}");
-  assert.equal(immediate.settings.serveStale?.responseTtlMs, 5_000);
-  assert.equal(immediate.settings.serveStale?.recheckMs, 10_000);
+  checkPlan("cache {\nprefetch 1 1h 50%\n}", {
+    prefetch: { amount: 1, gapMs: 3_600_000, percentage: 50 },
+  });
+});
+
+const STALE: StalePlan = {
+  windowMs: 3_600_000,
+  isVerified: false,
+  verifyTimeoutMs: 1_800,
+  responseTtlSec: 30,
+  recheckMs: 5_000,
+  prefersPositive: false,
+};
+
+test("cache: serve_stale takes the arguments of CoreDNS 1.13 and 1.14", () => {
+  const cases: [line: string, changes: Partial<StalePlan>][] = [
+    ["serve_stale", {}],
+    ["serve_stale 24h", { windowMs: 86_400_000 }],
+    ["serve_stale 10s immediate", { windowMs: 10_000 }],
+    ["serve_stale 1h immediate 0s", { responseTtlSec: 0 }],
+    ["serve_stale 1h immediate 5s 10s", { responseTtlSec: 5, recheckMs: 10_000 }],
+    ["serve_stale 1h verify", { isVerified: true }],
+    ["serve_stale 1h VERIFY 0s", { isVerified: true, verifyTimeoutMs: 0 }],
+    [
+      "serve_stale 1h verify 500ms 20s 1m",
+      { isVerified: true, verifyTimeoutMs: 500, responseTtlSec: 20, recheckMs: 60_000 },
+    ],
+  ];
+  for (const [line, changes] of cases) {
+    checkPlan(`cache {\n${line}\n}`, { stale: { ...STALE, ...changes } });
+  }
+  checkPlan("cache {\nserve_stale 0s\n}", {});
+});
+
+test("cache: serve_stale_policy needs serve_stale, before it or behind it", () => {
+  const stale = { ...STALE, prefersPositive: true };
+  const policy = "serve_stale_policy prefer_positive";
+  checkPlan(`cache {\n${policy}\nserve_stale\n}`, { stale });
+  checkPlan(`cache {\nserve_stale\n${policy}\n}`, { stale });
+  const way = 'add "serve_stale" to this cache';
+  checkPlan(`cache {\n${policy}\n}`, {}, [
+    `3: serve_stale_policy has no effect without serve_stale: ${way}`,
+  ]);
 });
 
 test("cache: a TTL that is read as a zone or as a capacity is warned about", () => {
@@ -166,49 +195,33 @@ test("cache: every wrong value is reported with what was expected", () => {
   );
 });
 
-test("cache: wrong values of options without effect are errors as well", () => {
-  const wrong = (line: string) => readSetup(cacheSetup, `cache {\n${line}\n}`).problems;
-  assert.deepEqual(wrong("prefetch 1 1m 9%").slice(0, 1), [
-    "3: prefetch has no effect in this version",
-  ]);
-  assert.ok(
-    wrong("prefetch 1 1m 9%").includes(
-      '3: Cannot read PERCENTAGE of prefetch: expected 10% to 90%, got "9%"',
-    ),
-  );
-  assert.ok(
-    wrong("prefetch 1 1m 50").includes(
-      '3: Cannot read PERCENTAGE of prefetch: expected 10% to 90%, got "50"',
-    ),
-  );
-  assert.ok(
-    wrong("prefetch -1").includes(
-      '3: Cannot read AMOUNT of prefetch: expected a whole number from 0, got "-1"',
-    ),
-  );
-  assert.ok(
-    wrong("serve_stale -1h").includes(
-      '3: Cannot read DURATION of serve_stale: expected a duration from 0, such as 1m, got "-1h"',
-    ),
-  );
-  assert.ok(
-    wrong("serve_stale 1h verfy").includes(
-      '3: Cannot read MODE of serve_stale: expected immediate or verify, got "verfy": did you mean "verify"?',
-    ),
-  );
-  assert.ok(
-    wrong("serve_stale 1h immediate 1.5s").includes(
-      '3: Cannot read RESPONSE_TTL of serve_stale: expected a duration in whole seconds, such as 30s, got "1.5s"',
-    ),
-  );
-  assert.ok(
-    wrong("serve_stale 1h immediate 1s 6m").includes(
-      '3: Cannot read RECHECK of serve_stale: expected a duration from 0 to 5m, such as 10s, got "6m"',
-    ),
-  );
-  assert.ok(
-    wrong("serve_stale_policy newest").includes(
-      '3: Cannot read policy of serve_stale_policy: expected prefer_positive, got "newest"',
-    ),
-  );
+test("cache: wrong values of prefetch and serve_stale are errors", () => {
+  const cases: [line: string, error: string][] = [
+    ["prefetch 1 1m 9%", 'PERCENTAGE of prefetch: expected 10% to 90%, got "9%"'],
+    ["prefetch 1 1m 50", 'PERCENTAGE of prefetch: expected 10% to 90%, got "50"'],
+    ["prefetch -1", 'AMOUNT of prefetch: expected a whole number from 0, got "-1"'],
+    [
+      "serve_stale -1h",
+      'DURATION of serve_stale: expected a duration from 0, such as 1m, got "-1h"',
+    ],
+    [
+      "serve_stale 1h verfy",
+      'MODE of serve_stale: expected immediate or verify, got "verfy": did you mean "verify"?',
+    ],
+    [
+      "serve_stale 1h immediate 1.5s",
+      'RESPONSE_TTL of serve_stale: expected a duration in whole seconds, such as 30s, got "1.5s"',
+    ],
+    [
+      "serve_stale 1h immediate 1s 6m",
+      'RECHECK of serve_stale: expected a duration from 0 to 5m, such as 10s, got "6m"',
+    ],
+    [
+      "serve_stale_policy newest",
+      'policy of serve_stale_policy: expected prefer_positive, got "newest"',
+    ],
+  ];
+  for (const [line, error] of cases) {
+    checkErrors(`cache {\n${line}\n}`, `3: Cannot read ${error}`);
+  }
 });

@@ -15,17 +15,18 @@ test("errors: the directive turns logging of errors on", () => {
   assert.equal(readSetup(errorsSetup, "errors").view.errors, true);
 });
 
-test("errors: options without effect are checked, kept and warned about", () => {
-  check("errors {\nstacktrace\n}", ["3: stacktrace has no effect in this version"]);
-  const lines = 'consolidate 5m ".* i/o timeout$" warning\nconsolidate 30s ^Failed show_first';
-  const { settings, problems } = readSetup(errorsSetup, `errors {\n${lines}\n}`);
-  assert.deepEqual(problems, [
-    "3: consolidate has no effect in this version",
-    "4: consolidate has no effect in this version",
-  ]);
-  assert.deepEqual(settings.consolidate, [
+test("errors: options are read", () => {
+  const lines = `stacktrace
+    consolidate 5m ".* i/o timeout$" warning
+    consolidate 30s ^Failed show_first
+    consolidate 1h "(?i)refused" debug show_first`;
+  const { view, problems } = readSetup(errorsSetup, `errors {\n${lines}\n}`);
+  assert.deepEqual(problems, []);
+  assert.equal(view.stacktrace, true);
+  assert.deepEqual(view.consolidate, [
     { periodMs: 300_000, pattern: ".* i/o timeout$", level: "warning", showFirst: false },
     { periodMs: 30_000, pattern: "^Failed", level: "error", showFirst: true },
+    { periodMs: 3_600_000, pattern: "(?i)refused", level: "debug", showFirst: true },
   ]);
 });
 
@@ -39,21 +40,22 @@ test("errors: what does not fit is reported", () => {
     '3: Unknown option "stacktrase": did you mean "stacktrace"?',
     '4: Unexpected "on" after "stacktrace": expected stacktrace alone',
   ]);
-  const noEffect = "3: consolidate has no effect in this version";
   const regexp = (problem: string, pattern: string) =>
     `3: Cannot read REGEXP of consolidate: expected ${problem}, got "${pattern}"`;
-  check("errors {\nconsolidate 5m (\n}", [noEffect, regexp("a regular expression", "(")]);
+  check("errors {\nconsolidate 5m (\n}", [regexp('a ")" for every "("', "(")]);
   check("errors {\nconsolidate 5m (?=a)\n}", [
-    noEffect,
-    regexp("no lookahead and no lookbehind", "(?=a)"),
+    regexp("no lookahead and no lookbehind: Go has none", "(?=a)"),
   ]);
-  check("errors {\nconsolidate 5m (a)\\1\n}", [noEffect, regexp("no backreference", "(a)\\1")]);
-  check("errors {\nconsolidate 0 a\n}", [
-    noEffect,
-    '3: Cannot read DURATION of consolidate: expected a duration above 0, such as 5m, got "0"',
+  check("errors {\nconsolidate 5m (a)\\1\n}", [
+    regexp('no backreference such as "\\1": Go has none', "(a)\\1"),
+  ]);
+  check("errors {\nconsolidate 0s a\n}", [
+    '3: Cannot read DURATION of consolidate: expected a duration above 0, such as 5m, got "0s"',
   ]);
   check("errors {\nconsolidate 5m a loud\n}", [
-    noEffect,
     '3: Cannot read LEVEL of consolidate: expected debug, info, warning or error, got "loud"',
+  ]);
+  check("errors {\nconsolidate 5m a info loud\n}", [
+    '3: Unexpected "loud": expected consolidate DURATION REGEXP [LEVEL] [show_first]',
   ]);
 });

@@ -11,7 +11,17 @@ export const COMBINED_FORMAT = `${COMMON_FORMAT} "{>opcode}"`;
 /** Labels that mean something; `{/plugin/label}` are of the metadata plugin. */
 export const LABELS: readonly string[] = [
   ...["{type}", "{class}", "{name}", "{proto}", "{size}", "{remote}", "{port}", "{local}"],
-  ...["{>id}", "{>opcode}", "{>do}", "{>bufsize}", "{rcode}", "{rsize}", "{duration}", "{>rflags}"],
+  ...[
+    "{/forward/upstream}",
+    "{>id}",
+    "{>opcode}",
+    "{>do}",
+    "{>bufsize}",
+    "{rcode}",
+    "{rsize}",
+    "{duration}",
+    "{>rflags}",
+  ],
 ];
 
 /** Replaces `{common}` and `{combined}` by what they stand for. */

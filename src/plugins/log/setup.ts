@@ -54,7 +54,7 @@ function readArguments(reader: DirectiveReader, directive: Directive): LogRule {
   const format = isFormat && last !== undefined ? expandFormat(last.text) : COMMON_FORMAT;
   for (const label of unknownLabels(format)) {
     const text = label.startsWith("{/")
-      ? `Label ${label} is logged as "-": this version has no metadata`
+      ? `Label ${label} is logged as "-": no plugin of this version knows it`
       : `Label ${label} is logged as it stands${suggestWord(label, LABELS)}`;
     reader.warning(last ?? directive.name, text);
   }

@@ -30,7 +30,7 @@ test("log: labels that mean nothing are warned about", () => {
   check(
     "log . {/view/name}",
     [],
-    ['2: Label {/view/name} is logged as "-": this version has no metadata'],
+    ['2: Label {/view/name} is logged as "-": no plugin of this version knows it'],
   );
 });
 
