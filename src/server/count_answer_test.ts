@@ -128,3 +128,18 @@ test("countTime() finds the first bucket that is not below", () => {
     }),
   );
 });
+
+test("stale answers and what is not kept are counted where they are given", () => {
+  const block = "cache {\n    serve_stale 1h immediate\n  }\n  prometheus";
+  const fixture = new ForwardFixture({ block });
+  exchange(fixture, "A", { answer: [`${NAME} 10 A 192.0.2.1`] });
+  fixture.pass(20_000);
+  exchange(fixture, "A", { answer: [`${NAME} 10 A 192.0.2.1`] });
+  exchange(fixture, "AAAA", { answer: [`${NAME} 0 AAAA 2001:db8::1`] });
+  const samples = simMetrics(fixture.server);
+  assert.equal(sumOf(samples, "coredns_cache_served_stale_total"), 1);
+  assert.equal(sumOf(samples, "coredns_cache_drops_total"), 1);
+  assert.equal(sumOf(samples, "coredns_dns_responses_total", 'plugin="cache"'), 1);
+  assert.equal(sumOf(samples, "coredns_dns_responses_total", 'plugin="forward"'), 2);
+  assert.equal(sumOf(samples, "coredns_cache_requests_total"), 3);
+});
