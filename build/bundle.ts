@@ -7,7 +7,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /** The repository's root folder. */
 export const ROOT = join(import.meta.dirname, "..");
@@ -34,6 +34,7 @@ export async function bundle(folder: string): Promise<Bundles> {
     outfile: bundles.main,
     format: "esm",
     banner: { js: REQUIRE_IN_MODULE },
+    plugins: [lateBuiltins],
   });
   await build({
     ...settings,
@@ -45,6 +46,21 @@ export async function bundle(folder: string): Promise<Bundles> {
   });
   return bundles;
 }
+
+/**
+ * A module of Node is loaded when the first of our modules that imports it runs. As an import of
+ * the bundle, it would be at start, also for what is itself loaded late: `node:http` and `node:tls`
+ * are megabytes.
+ */
+const lateBuiltins: Plugin = {
+  name: "late-builtins",
+  setup(given) {
+    given.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "late-builtins" }));
+    given.onLoad({ filter: /.*/, namespace: "late-builtins" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 function sharedSettings(): BuildOptions {
   return {

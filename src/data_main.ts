@@ -1,8 +1,7 @@
 /** Entry of a data-plane worker. It serves until it is told to stop; its event loop never runs. */
 
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import type { Plan } from "./handoff/plan.ts";
-import type { WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
+import type { PlanMessage, WorkerMessage, WorkerStart } from "./handoff/worker_start.ts";
 import { serve, WORKER_SLAB_BYTES } from "./server/serve.ts";
 import { finishCompiling } from "./sys/finish_compiling.ts";
 import { openKernel } from "./sys/open_kernel.ts";
@@ -16,10 +15,9 @@ try {
   serve(start, kernel, {
     onReady: (ports) => say({ kind: "ready", ports, threadId: kernel.gettid() }),
     onRecords: () => say({ kind: "records" }),
-    // Another one may be on its way: it is announced before it is sent.
-    takePlan: () => (receiveMessageOnPort(start.plans)?.message as Plan | undefined) ?? null,
-    onAdopted: (generation, ports) => say({ kind: "adopted", generation, ports }),
-    onRefused: (generation, message) => say({ kind: "refused", generation, message }),
+    takePlan: () => (receiveMessageOnPort(start.plans)?.message as PlanMessage | undefined) ?? null,
+    onAdopted: (number, ports) => say({ kind: "adopted", number, ports }),
+    onRefused: (number, message) => say({ kind: "refused", number, message }),
     onSecure: (descriptor, upstream) => say({ kind: "secure", descriptor, upstream }),
   });
   say({ kind: "stopped" });

@@ -26,6 +26,8 @@ export const PENDING_MAX = 8192;
 export const WAITERS_MAX = 16_384;
 /** Questions that plugins before the cache have asked on behalf of clients. */
 export const EXCHANGE_QUESTIONS_MAX = 2048;
+/** EDNS options that plugins add to a query for an upstream, their headers included. */
+export const UPSTREAM_OPTIONS_BYTES_MAX = 512;
 /** Tries of one question, whatever the upstream and transport. */
 export const ATTEMPTS_MAX = 4;
 /** First try is given up, and the next one made, after this at the earliest and at the latest. */

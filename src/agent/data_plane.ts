@@ -1,24 +1,16 @@
 /** The data plane as the control plane sees it: started, listened to, mended, stopped. */
 
-import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
-import {
-  announcePlan,
-  controlMemory,
-  requestStage,
-  STAGE_LEAVE,
-  STAGE_STOP,
-} from "../handoff/control.ts";
+import { controlMemory, requestStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
 import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
 import { metricsMemory } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
-import { ringMemory } from "../handoff/ring.ts";
-import type { WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
-import { ADOPT_MS_MAX, DESCRIPTORS_MAX, LOG_RING_BYTES, TERMINATE_MS_MAX } from "../limits.ts";
+import type { WorkerMessage } from "../handoff/worker_start.ts";
 import { LogDrain } from "../log/log_drain.ts";
 import { Consolidation } from "../plugins/errors/consolidation.ts";
-import { startWorker } from "../sys/workers.ts";
+import type { startWorker } from "../sys/workers.ts";
 import type { SecureLinks } from "./secure_links.ts";
 import type { WorkerBell } from "./worker_bell.ts";
+import { type Adoption, type Refusal, type RunningWorker, WorkerSlot } from "./worker_slot.ts";
 
 /** Longer ones are over at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -35,34 +27,8 @@ export interface DataPlaneOptions {
   readonly closeDescriptor: (fd: number) => void;
   /** A bell for the worker whose private listener has that port. */
   readonly openBell: ((port: number) => WorkerBell) | null;
-}
-
-/** A worker that serves. */
-export interface RunningWorker {
-  /** From 1. */
-  readonly number: number;
-  /** The kernel's id of its thread. */
-  readonly threadId: number;
-  /** Ports of the plan's listeners, in its own sockets. */
-  readonly ports: readonly number[];
-}
-
-/** What has become of a plan that workers were told of. */
-export type Adoption =
-  | { readonly isAdopted: true; readonly ports: readonly number[] }
-  /** All workers go on with the plan before; a sentence without its full stop. */
-  | { readonly isAdopted: false; readonly problem: string };
-
-interface Slot {
-  readonly ring: SharedArrayBuffer;
-  readonly descriptors: SharedArrayBuffer;
-  worker: Worker | null;
-  running: RunningWorker | null;
-  bell: WorkerBell | null;
-  /** By which plans go to the worker. */
-  plans: MessagePort | null;
-  /** Takes what the worker says of the plan that was sent last. */
-  onPlan: ((result: Adoption) => void) | null;
+  /** How workers are started. @default {startWorker} */
+  readonly startWorker?: typeof startWorker;
 }
 
 export class DataPlane {
@@ -74,7 +40,7 @@ export class DataPlane {
   onFailure: (() => void) | null = null;
   readonly #options: DataPlaneOptions;
   readonly #control = controlMemory();
-  readonly #slots: Slot[] = [];
+  readonly #slots: readonly WorkerSlot[];
   readonly #drain: LogDrain;
   #cacheMemory: SharedArrayBuffer;
   /** The plan as it was given. */
@@ -82,6 +48,8 @@ export class DataPlane {
   /** The same with the ports that were found for port 0. */
   #plan: Plan;
   #isStopping = false;
+  /** Changes of plan and starts of workers, one after the other. */
+  #busy: Promise<unknown> = Promise.resolve();
   #secureLinks: Promise<SecureLinks> | null = null;
 
   constructor(options: DataPlaneOptions) {
@@ -91,17 +59,19 @@ export class DataPlane {
     this.#cacheMemory = options.createCache();
     this.countersMemory = countersMemory(options.workerCount);
     this.metricsMemory = metricsMemory(options.workerCount);
-    for (let worker = 0; worker < options.workerCount; worker++) {
-      this.#slots.push({
-        ring: ringMemory(LOG_RING_BYTES),
-        descriptors: new SharedArrayBuffer(DESCRIPTORS_MAX),
-        worker: null,
-        running: null,
-        bell: null,
-        plans: null,
-        onPlan: null,
+    const { openBell, startWorker } = options;
+    const numbers = Array.from({ length: options.workerCount }, (_, index) => index + 1);
+    this.#slots = numbers.map((number) => {
+      const controlMemory = this.#control;
+      return new WorkerSlot({
+        ...{ number, controlMemory, openBell, startWorker },
+        onMessage: (message) => this.#take(message),
+        onFailure: (problem) => this.#noteFailure(problem),
+        onEnd: () => {
+          if (!this.#isStopping) this.#noteFailure("A data-plane worker has ended");
+        },
       });
-    }
+    });
     const rings = this.#slots.map((slot) => slot.ring);
     this.#drain = new LogDrain(options.plan, rings, (print) => {
       return new Consolidation(print, (ms, callback) => {
@@ -128,8 +98,7 @@ export class DataPlane {
 
   /** Where each worker can be asked for itself; empty when the plan has no private listener. */
   get privatePorts(): readonly number[] {
-    const index = this.#plan.listeners.findIndex(({ isPrivate }) => isPrivate);
-    return index < 0 ? [] : this.workers.map(({ ports }) => ports[index]!);
+    return this.workers.flatMap(({ privatePort }) => privatePort ?? []);
   }
 
   /** When worker `number` last passed its loop, in `performance.now()` of this thread. */
@@ -143,8 +112,8 @@ export class DataPlane {
    * @returns the listeners' ports once all sockets are open; null when that failed, see `failure`.
    */
   async start(): Promise<readonly number[] | null> {
-    for (let number = 1; number <= this.#options.workerCount; number++) {
-      const running = await this.#startOne(number);
+    for (const slot of this.#slots) {
+      const running = await this.#startOne(slot);
       if (running === null) {
         await this.stop();
         return null;
@@ -160,20 +129,21 @@ export class DataPlane {
    *
    * A port 0 stands for the port that was found for it.
    */
-  async adopt(plan: Plan): Promise<Adoption> {
+  adopt(plan: Plan): Promise<Adoption> {
+    return this.#inTurn(() => this.#adopt(plan));
+  }
+
+  async #adopt(plan: Plan): Promise<Adoption> {
     const before = this.#plan;
     let next = withKnownPorts(plan, this.#asked, before);
-    const done: Slot[] = [];
-    for (const [index, slot] of this.#slots.entries()) {
+    const asked: WorkerSlot[] = [];
+    this.#drain.expect(next);
+    for (const slot of this.#slots) {
       if (slot.running === null) continue;
-      const result = await this.#send(slot, index + 1, next);
-      if (!result.isAdopted) {
-        for (const other of done) await this.#send(other, this.#slots.indexOf(other) + 1, before);
-        return result;
-      }
-      slot.running = { ...slot.running, ports: result.ports };
+      asked.push(slot);
+      const result = await slot.send(next);
+      if (!result.isAdopted) return await goBack(asked, before, result);
       next = withPorts(next, result.ports);
-      done.push(slot);
     }
     this.#plan = next;
     this.#asked = plan;
@@ -192,22 +162,14 @@ export class DataPlane {
    * started.
    */
   async replace(number: number): Promise<boolean> {
+    const { workerCount, closeDescriptor, createCache } = this.#options;
     const slot = this.#slots[number - 1]!;
-    const { worker } = slot;
-    if (worker !== null) {
-      worker.removeAllListeners();
-      // What is left to say of a thread that is ended by force: nothing.
-      worker.on("error", () => {});
-      if (!(await isTerminated(worker))) return false;
-    }
-    slot.worker = null;
-    slot.running = null;
-    new Uint8Array(slot.descriptors).forEach((isOpen, fd, descriptors) => {
-      if (isOpen === 1) this.#options.closeDescriptor(fd);
-      descriptors[fd] = 0;
+    // Not in turn: it may be this worker whom everybody waits for.
+    if (!(await slot.terminate(closeDescriptor))) return false;
+    if (workerCount === 1) this.#cacheMemory = createCache();
+    return await this.#inTurn(async () => {
+      return this.#isStopping || (await this.#startOne(slot)) !== null;
     });
-    if (this.#options.workerCount === 1) this.#cacheMemory = this.#options.createCache();
-    return (await this.#startOne(number)) !== null;
   }
 
   /**
@@ -224,93 +186,38 @@ export class DataPlane {
     this.#isStopping = true;
     requestStage(this.#control, STAGE_STOP);
     this.#wake();
-    await Promise.all(
-      this.#slots.map(
-        ({ worker }) =>
-          new Promise<void>((resolve) => {
-            if (worker === null) resolve();
-            else worker.once("exit", () => resolve());
-          }),
-      ),
-    );
+    await Promise.all(this.#slots.map((slot) => slot.ended()));
     this.#drain.stop();
     (await this.#secureLinks)?.stop();
   }
 
-  /** When nobody asks, or nobody asks any more, workers would notice a while later. */
   #wake(): void {
-    for (const { bell } of this.#slots) bell?.ring();
+    for (const slot of this.#slots) slot.ringBell();
   }
 
-  /** Beforehand: to open one takes longer than a ring may. */
-  #openBell(slot: Slot, ports: readonly number[]): void {
-    const index = this.#plan.listeners.findIndex(({ isPrivate }) => isPrivate);
-    slot.bell?.close();
-    slot.bell = index < 0 ? null : (this.#options.openBell?.(ports[index]!) ?? null);
+  #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
+    const result = this.#busy.then(action);
+    this.#busy = result.catch(() => {});
+    return result;
   }
 
-  #send(slot: Slot, number: number, plan: Plan): Promise<Adoption> {
-    return new Promise((resolve) => {
-      const problem = "A worker did not take the configuration over in time";
-      const timer = setTimeout(() => resolve({ isAdopted: false, problem }), ADOPT_MS_MAX);
-      slot.onPlan = (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      };
-      slot.plans?.postMessage(plan);
-      announcePlan(this.#control, number, plan.generation);
-      slot.bell?.ring();
-    });
-  }
-
-  #startOne(number: number): Promise<RunningWorker | null> {
+  #startOne(slot: WorkerSlot): Promise<RunningWorker | null> {
     const { workerCount, hashSeed, instance } = this.#options;
-    const slot = this.#slots[number - 1]!;
-    const plans = new MessageChannel();
-    slot.plans?.close();
-    slot.plans = plans.port1;
-    // It keeps no process alive.
-    slot.plans.unref();
-    const start: WorkerStart = {
-      plans: plans.port2,
-      worker: number,
+    return slot.start({
       workerCount,
       plan: this.#plan,
       cacheMemory: this.#cacheMemory,
       countersMemory: this.countersMemory,
       metricsMemory: this.metricsMemory,
-      controlMemory: this.#control,
-      ringMemory: slot.ring,
-      descriptorMemory: slot.descriptors,
       originMs: performance.timeOrigin,
       hashSeed,
       instance,
-    };
-    return new Promise((resolve) => {
-      const worker = startWorker(start, [plans.port2]);
-      slot.worker = worker;
-      worker.on("message", (message: WorkerMessage) => {
-        if (message.kind === "ready") {
-          slot.running = { number, threadId: message.threadId, ports: message.ports };
-          this.#openBell(slot, message.ports);
-          resolve(slot.running);
-        }
-        if (message.kind === "records") this.#drain.call();
-        if (message.kind === "adopted") slot.onPlan?.({ isAdopted: true, ports: message.ports });
-        if (message.kind === "refused") {
-          slot.onPlan?.({ isAdopted: false, problem: message.message });
-        }
-        if (message.kind === "secure") void this.#link(message);
-        if (message.kind === "failed") this.#noteFailure(message.message);
-      });
-      worker.on("error", (error: Error) => this.#noteFailure(error.message));
-      worker.on("exit", () => {
-        slot.worker = null;
-        slot.running = null;
-        resolve(null);
-        if (!this.#isStopping) this.#noteFailure("A data-plane worker has ended");
-      });
     });
+  }
+
+  #take(message: WorkerMessage): void {
+    if (message.kind === "records") this.#drain.call();
+    if (message.kind === "secure") void this.#link(message);
   }
 
   /** Loaded only where an upstream is asked by TLS. */
@@ -323,6 +230,26 @@ export class DataPlane {
     this.failure ??= message;
     this.onFailure?.();
   }
+}
+
+/**
+ * Makes workers serve by the plan `before` again, also the one that has refused: it may only have
+ * been late. @returns why.
+ */
+async function goBack(
+  asked: readonly WorkerSlot[],
+  before: Plan,
+  refusal: Refusal,
+): Promise<Refusal> {
+  const results = await Promise.all(asked.map((slot) => slot.send(before)));
+  const problems = asked.flatMap(({ running }, index) => {
+    const result = results[index]!;
+    // One that has ended is started by the plan before, if at all.
+    return result.isAdopted || running === null ? [] : [result.problem];
+  });
+  if (problems.length === 0) return refusal;
+  const { problem } = refusal;
+  return { ...refusal, problem: `${problem}: and a worker cannot go back: ${problems[0]}` };
 }
 
 /** `plan` with the ports that a worker has found; private listeners have theirs per worker. */
@@ -343,15 +270,4 @@ function withKnownPorts(plan: Plan, asked: Plan, found: Plan): Plan {
     return index < 0 ? one : { ...one, port: found.listeners[index]!.port };
   });
   return { ...plan, listeners };
-}
-
-/** A thread that runs JavaScript ends within milliseconds; one in a system call never does. */
-function isTerminated(worker: Worker): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), TERMINATE_MS_MAX);
-    worker.terminate().then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
 }

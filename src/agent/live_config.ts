@@ -19,16 +19,19 @@ import { ViewNumbers } from "../config/view_numbers.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import { loggerOf } from "../log/logger.ts";
-import { type Reading, Reloader, type ReloadReason, type ReloadState } from "./reload.ts";
+import {
+  type Reading,
+  type Refused,
+  Reloader,
+  type ReloadReason,
+  type ReloadState,
+} from "./reload.ts";
 import { reloadTiming } from "./reload_timing.ts";
 
 /** Where a configuration of a running server goes. */
 export interface ConfigTaker {
-  /**
-   * Makes the server work by a plan. @returns null, or why it goes on as before: a sentence without
-   * its full stop.
-   */
-  take(plan: Plan, config: Config): Promise<string | null>;
+  /** Makes the server work by a plan. @returns null, or why it goes on as before. */
+  take(plan: Plan, config: Config): Promise<Refused | null>;
 }
 
 export class LiveConfig {
@@ -42,6 +45,7 @@ export class LiveConfig {
   /** What was read last, in effect or not. */
   #newest: InputsReading | null = null;
   #generation = 0;
+  #isAsked = false;
   #reloader: Reloader | null = null;
   #watch: { stop(): void } | null = null;
 
@@ -97,15 +101,22 @@ export class LiveConfig {
         info: say("info"),
         warn: say("warn"),
         error: say("error"),
+        later: (action, ms) => {
+          const timer = setTimeout(action, ms).unref();
+          return () => clearTimeout(timer);
+        },
         wallMs: () => Date.now(),
       },
       readingOf(this.#reading),
     );
+    this.#views.keep(performance.now());
     this.#watchFor();
+    if (this.#isAsked) void this.reload("signal");
   }
 
-  /** Looks for a change now. */
+  /** Looks for a change now; before `follow`, as soon as that is called. */
   async reload(reason: ReloadReason): Promise<void> {
+    this.#isAsked = true;
     await this.#reloader?.request(reason);
   }
 
@@ -115,15 +126,16 @@ export class LiveConfig {
     await this.#reloader?.stop();
   }
 
-  async #adopt(config: Config, taker: ConfigTaker): Promise<string | null> {
+  async #adopt(config: Config, taker: ConfigTaker): Promise<Refused | null> {
     let plan: Plan;
     try {
       plan = this.compile(config);
     } catch (error) {
-      return (error as Error).message;
+      return { problem: (error as Error).message, mayPass: true };
     }
-    const problem = await taker.take(plan, config);
-    if (problem !== null) return problem;
+    const refused = await taker.take(plan, config);
+    if (refused !== null) return refused;
+    this.#views.keep(performance.now());
     const timing = JSON.stringify(this.#timing());
     this.#reading = { ...this.#newest!, config };
     if (JSON.stringify(this.#timing()) !== timing) this.#watchFor();

@@ -3,7 +3,8 @@
  * before going on.
  *
  * One change at a time; requests that come meanwhile are one more look afterwards. What was refused
- * is not tried again until it changes or somebody asks for it.
+ * is not tried again until it changes or somebody asks for it; but what is right and only could not
+ * be had (a port in use, say) is, less and less often.
  */
 
 import type { Config } from "../config/config.ts";
@@ -17,11 +18,21 @@ export interface Reading {
   readonly hash: string;
 }
 
+/** Why a configuration is not in effect. */
+export interface Refused {
+  /** A sentence without its full stop. */
+  readonly problem: string;
+  /** Whether the same configuration may be taken over another time. */
+  readonly mayPass: boolean;
+}
+
 export interface ReloadParts {
   /** Reads all that a configuration is made of. */
   read(): Promise<Reading>;
-  /** Makes the whole server work by `config`. @returns null, or why it does not: a sentence. */
-  adopt(config: Config): Promise<string | null>;
+  /** Makes the whole server work by `config`. @returns null, or why it does not. */
+  adopt(config: Config): Promise<Refused | null>;
+  /** Calls `action` so much later. @returns what takes that back. */
+  later(action: () => void, ms: number): () => void;
   info(text: string): void;
   warn(text: string): void;
   error(text: string): void;
@@ -46,13 +57,23 @@ export interface ReloadState {
 /** Who asks for a look. A signal tries again what was refused before. */
 export type ReloadReason = "change" | "signal";
 
+/** Of several requests, the most urgent one counts: it does all that the others ask for. */
+const URGENCY = { none: 0, change: 1, retry: 2, signal: 3 } as const;
+
+/** From the first refusal to the second try, doubled with every try. */
+const RETRY_MS_MIN = 5_000;
+const RETRY_MS_MAX = 600_000;
+
 export class Reloader {
   readonly #parts: ReloadParts;
   #state: ReloadState;
   /** What was refused last; empty when nothing was. */
   #refusedHash = "";
   #running: Promise<void> | null = null;
-  #next: ReloadReason | null = null;
+  #next: ReloadReason | "retry" | null = null;
+  /** Takes back that the refused configuration is tried again. */
+  #cancelRetry: (() => void) | null = null;
+  #retryMs = RETRY_MS_MIN;
   #isStopped = false;
 
   /** @param first what the server has been started with. */
@@ -73,8 +94,12 @@ export class Reloader {
 
   /** Looks whether there is another configuration. Settles when that has been dealt with. */
   request(reason: ReloadReason): Promise<void> {
+    return this.#request(reason);
+  }
+
+  #request(reason: ReloadReason | "retry"): Promise<void> {
     if (this.#isStopped) return Promise.resolve();
-    if (this.#next !== "signal") this.#next = reason;
+    if (URGENCY[reason] > URGENCY[this.#next ?? "none"]) this.#next = reason;
     // Not at once: a request that comes while it begins must find that it is running.
     this.#running ??= Promise.resolve()
       .then(() => this.#run())
@@ -88,6 +113,7 @@ export class Reloader {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#next = null;
+    this.#cancelRetry?.();
     await this.#running;
   }
 
@@ -95,11 +121,16 @@ export class Reloader {
     while (this.#next !== null) {
       const reason = this.#next;
       this.#next = null;
-      await this.#look(reason);
+      try {
+        await this.#look(reason);
+      } catch (error) {
+        // A bug; what serves goes on with what it has.
+        this.#refuse("", [`Cannot reload: ${(error as Error).message}`]);
+      }
     }
   }
 
-  async #look(reason: ReloadReason): Promise<void> {
+  async #look(reason: ReloadReason | "retry"): Promise<void> {
     const { read, adopt } = this.#parts;
     const reading = await read();
     if (this.#isStopped) return;
@@ -107,19 +138,26 @@ export class Reloader {
       this.#noteSame(reason);
       return;
     }
-    if (reading.hash === this.#refusedHash && reason === "change") return;
-    this.#parts.info("Reloading");
+    const isKnown = reading.hash === this.#refusedHash;
+    if (isKnown && reason === "change") return;
+    // What is tried again and again is said once, unless it comes out differently.
+    const isQuiet = isKnown && reason === "retry";
+    this.#forgetRetry(isQuiet);
+    if (!isQuiet) this.#parts.info("Reloading");
     const lines = reading.problems.map(locateProblem);
     if (reading.config === null) {
       this.#refuse(reading.hash, lines);
       return;
     }
-    for (const line of lines) this.#parts.warn(line);
-    const problem = await adopt(reading.config);
-    if (problem !== null) {
-      this.#refuse(reading.hash, [problem]);
+    if (!isQuiet) for (const line of lines) this.#parts.warn(line);
+    const refused = await adopt(reading.config);
+    if (refused !== null) {
+      const isSame = isQuiet && this.#state.problems[0] === refused.problem;
+      if (!isSame) this.#refuse(reading.hash, [refused.problem]);
+      if (refused.mayPass) this.#retryLater();
       return;
     }
+    this.#forgetRetry(false);
     this.#refusedHash = "";
     const { loadedCount } = this.#state;
     this.#state = {
@@ -134,12 +172,26 @@ export class Reloader {
   }
 
   /** Somebody may have taken a mistake back. */
-  #noteSame(reason: ReloadReason): void {
-    const wasRefused = this.#refusedHash !== "";
+  #noteSame(reason: ReloadReason | "retry"): void {
+    const wasRefused = this.#state.problems.length > 0;
+    this.#forgetRetry(false);
     this.#refusedHash = "";
     if (wasRefused) this.#state = { ...this.#state, problems: [] };
-    if (!wasRefused && reason === "change") return;
+    if (!wasRefused && reason !== "signal") return;
     this.#parts.info("the configuration is the one in effect: there is nothing to reload");
+  }
+
+  #retryLater(): void {
+    if (this.#isStopped) return;
+    this.#cancelRetry = this.#parts.later(() => void this.#request("retry"), this.#retryMs);
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS_MAX);
+  }
+
+  /** @param goesOn whether the next try is one more of the same. */
+  #forgetRetry(goesOn: boolean): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    if (!goesOn) this.#retryMs = RETRY_MS_MIN;
   }
 
   #refuse(hash: string, problems: readonly string[]): void {

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Config } from "../config/config.ts";
 import { locateProblem, Problems } from "../config/problem.ts";
-import { type Reading, Reloader } from "./reload.ts";
+import { type Reading, type Refused, Reloader } from "./reload.ts";
 
 function reading(name: string): Reading {
   return { config: { file: name, servers: [] } as unknown as Config, problems: [], hash: name };
 }
+
+const IN_USE = "Cannot listen on 192.0.2.1:53: the port is in use by another process";
 
 function broken(name: string): Reading {
   const problems = new Problems();
@@ -24,7 +26,9 @@ function setUp() {
     adopted,
     next: reading("one"),
     /** Why it refuses to adopt. */
-    refusal: null as string | null,
+    refusal: null as Refused | null,
+    /** What is to be done later, and when; taken back, it is null. */
+    later: null as { action: () => void; ms: number } | null,
     readCount: 0,
     /** Called while a configuration is read. */
     whileReading: () => {},
@@ -45,6 +49,13 @@ function setUp() {
       info: (text) => lines.push(`info ${text}`),
       warn: (text) => lines.push(`warn ${text}`),
       error: (text) => lines.push(`error ${text}`),
+      later(action, ms) {
+        const mine = { action, ms };
+        server.later = mine;
+        return () => {
+          if (server.later === mine) server.later = null;
+        };
+      },
       wallMs: () => 1000 * (adopted.length + 1),
     },
     reading("one"),
@@ -100,7 +111,7 @@ test("Reloader.request() says all that is wrong with a configuration, once", asy
 test("Reloader.request() tries again what was refused when a signal asks, or it has changed", async () => {
   const server = setUp();
   server.next = reading("two");
-  server.refusal = "Cannot listen on 192.0.2.1:53: the port is in use by another process";
+  server.refusal = { problem: IN_USE, mayPass: false };
   await server.reloader.request("change");
   await server.reloader.request("change");
   assert.equal(server.reloader.state.failedCount, 1);
@@ -110,6 +121,68 @@ test("Reloader.request() tries again what was refused when a signal asks, or it 
   await server.reloader.request("signal");
   assert.deepEqual(server.adopted, ["two"]);
   assert.deepEqual(server.reloader.state.problems, []);
+  assert.equal(server.later, null);
+});
+
+test("Reloader tries again what may pass, ever less often, and says it once", async () => {
+  const server = setUp();
+  server.next = reading("two");
+  server.refusal = { problem: IN_USE, mayPass: true };
+  await server.reloader.request("change");
+  const { length } = server.lines;
+  const waitsMs: number[] = [];
+  for (let retry = 0; retry < 9; retry++) {
+    const { action, ms } = server.later!;
+    waitsMs.push(ms);
+    // A change that is none does not take it back.
+    await server.reloader.request("change");
+    action();
+    await server.reloader.request("change");
+  }
+  assert.deepEqual(waitsMs.slice(0, 3), [5_000, 10_000, 20_000]);
+  assert.equal(waitsMs.at(-1), 600_000);
+  assert.equal(server.reloader.state.failedCount, 1);
+  assert.equal(server.lines.length, length);
+  server.refusal = { problem: "Something else", mayPass: true };
+  server.later!.action();
+  await server.reloader.request("change");
+  assert.deepEqual(server.reloader.state.problems, ["Something else"]);
+  server.refusal = null;
+  server.later!.action();
+  await server.reloader.request("change");
+  assert.deepEqual([server.adopted, server.later], [["two"], null]);
+  assert.equal(server.lines.at(-1), "info Reloading complete");
+});
+
+test("Reloader does not try again what has been taken back, and nothing once it is stopped", async () => {
+  const server = setUp();
+  server.refusal = { problem: IN_USE, mayPass: true };
+  for (const next of [reading("one"), broken("three"), reading("four")]) {
+    server.next = reading("two");
+    await server.reloader.request("signal");
+    assert.equal(server.later?.ms, 5_000);
+    server.next = next;
+    if (next.hash === "four") server.refusal = { problem: IN_USE, mayPass: false };
+    await server.reloader.request("change");
+    assert.equal(server.later, null, next.hash);
+  }
+  server.refusal = { problem: IN_USE, mayPass: true };
+  await server.reloader.request("signal");
+  await server.reloader.stop();
+  assert.equal(server.later, null);
+});
+
+test("Reloader.request() survives an error of those whom it asks", async () => {
+  const server = setUp();
+  server.whileReading = () => {
+    throw new Error("out of luck");
+  };
+  await server.reloader.request("signal");
+  assert.deepEqual(server.reloader.state.problems, ["Cannot reload: out of luck"]);
+  server.whileReading = () => {};
+  server.next = reading("two");
+  await server.reloader.request("change");
+  assert.deepEqual(server.adopted, ["two"]);
 });
 
 test("Reloader.request() forgets a mistake that was taken back", async () => {

@@ -14,6 +14,7 @@ import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { LiveConfig } from "./live_config.ts";
+import type { Refused } from "./reload.ts";
 import { ServerServices } from "./server_services.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
@@ -35,11 +36,16 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port. A signal that
-  // comes before there is a server to change asks for nothing that will not be read anyhow.
+  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port.
   let live: LiveConfig | null = null;
-  const forget = onReloadSignal(() => void live?.reload("signal"));
+  let isAsked = false;
+  const forget = onReloadSignal(() => {
+    isAsked = true;
+    void live?.reload("signal");
+  });
   live = await LiveConfig.read(options);
+  // What has been read may be what there was before.
+  if (isAsked) void live.reload("signal");
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = live.compile(live.config);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
@@ -84,11 +90,7 @@ export const runAgent: RunAgent = async (options) => {
   });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();
-  const lameduck = stopped.then(async (signal) => {
-    await services.lameduck();
-    return signal;
-  });
-  const code = await untilEnd(dataPlane, lameduck, async () => {
+  const code = await untilEnd(dataPlane, services.lameduckAfter(stopped), async () => {
     forget();
     supervision.stop();
     await live.stop();
@@ -105,15 +107,15 @@ async function takePlan(
   plan: Plan,
   dataPlane: DataPlane,
   takeOver: TakeOver | null,
-): Promise<string | null> {
+): Promise<Refused | null> {
   let intercepted: Plan;
   try {
     intercepted = takeOver?.intercept(plan) ?? plan;
   } catch (error) {
-    return (error as Error).message;
+    return { problem: (error as Error).message, mayPass: false };
   }
   const adoption = await dataPlane.adopt(intercepted);
-  if (!adoption.isAdopted) return adoption.problem;
+  if (!adoption.isAdopted) return adoption;
   takeOver?.usePlan(plan);
   return null;
 }

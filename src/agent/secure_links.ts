@@ -72,8 +72,10 @@ export class SecureLinks {
     });
     outer.on("error", (error) => {
       // A connection that has worked may end in any way: the worker makes another.
-      if (!isMade) this.#fails(upstream, error);
-      this.#sessions.delete(key);
+      if (!isMade) {
+        this.#fails(upstream, error);
+        this.#sessions.delete(key);
+      }
       outer.destroy();
     });
     outer.once("close", () => inner.destroy());

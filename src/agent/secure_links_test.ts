@@ -193,18 +193,20 @@ test(
   },
 );
 
-test("SecureLinks resumes sessions", options, async (context) => {
+test("SecureLinks resumes sessions, also after a reset", options, async (context) => {
   const fixture = new Fixture(context);
   const server = await startTlsUpstream(context, fixture.issue());
-  for (let count = 1; count <= 2; count++) {
+  for (let count = 1; count <= 3; count++) {
     const { socket, messages } = fixture.open(server.port);
     await until("the link is made", () => messages.length === 1);
     // Tickets come with the first answer at the latest (RFC 8446 §4.6.1).
     socket.write(framed(question("a.example.org.", count)));
     await until("it is answered", () => messages.length === 2);
-    socket.destroy();
+    if (count === 2) server.resetAll();
+    else server.hangUp();
+    await until("the end is passed on", () => socket.destroyed);
   }
   const resumed = server.accepted.map(({ isResumed }) => isResumed);
   // Deno's own TLS library resumes by itself, or not; its server does not say.
-  if (runtimeName() !== "deno") assert.deepEqual(resumed, [false, true]);
+  if (runtimeName() !== "deno") assert.deepEqual(resumed, [false, true, true]);
 });

@@ -46,13 +46,18 @@ export class ServerServices {
     }
   }
 
-  /** Waits for as long as `lameduck` says, with everything served as before, but not "ready". */
-  async lameduck(): Promise<void> {
+  /**
+   * Waits for a signal, and then for as long as `lameduck` says, with everything served as before,
+   * but not "ready". @returns the signal.
+   */
+  async lameduckAfter(stopped: Promise<string>): Promise<string> {
+    const signal = await stopped;
     this.#loaded?.http.leave();
-    if (this.#lameduckMs === 0) return;
+    if (this.#lameduckMs === 0) return signal;
     const text = `plugin/health: Going into lameduck mode for ${this.#lameduckMs / 1000}s`;
     loggerOf("agent").info("{text}", { text });
     await new Promise((resolve) => setTimeout(resolve, this.#lameduckMs));
+    return signal;
   }
 
   async stop(): Promise<void> {

@@ -29,6 +29,9 @@ interface Served {
 /**
  * The same zone and port twice is an error on the same address, and also when one block is bound
  * to addresses and the other to none: which of them answers would depend on the address.
+ *
+ * A block with a `view` leaves queries over for those that follow it, so it may stand before
+ * others.
  */
 function checkOverlaps(servers: readonly ServerConfig[], problems: Problems): void {
   const exact = new Map<string, Served>();
@@ -46,17 +49,20 @@ function checkOverlaps(servers: readonly ServerConfig[], problems: Problems): vo
         const advice = "bind both blocks to addresses or neither";
         problems.error(place, `Cannot serve ${what}: zone overlaps with ${where}: ${advice}`);
       }
-      (isUnbound ? unbound : bound).set(what, { server, place });
+      const { view } = server.plugins;
+      if (view === undefined) (isUnbound ? unbound : bound).set(what, { server, place });
       for (const address of addresses) {
         const key = `${what} on ${address}`;
-        const first = exact.get(key);
+        const ofView = view === undefined ? key : `${key} for ${view.name}`;
+        // Metrics tell blocks of one zone apart by the names of their views.
+        const first = exact.get(key) ?? exact.get(ofView);
         if (first !== undefined && first.server !== server) {
           const where = `${first.place.file}:${first.place.line}`;
           const on = isUnbound ? "" : ` on ${address}`;
           problems.error(place, `Cannot serve ${what}${on}: it is already defined at ${where}`);
           break;
         }
-        exact.set(key, { server, place });
+        exact.set(ofView, { server, place });
       }
     }
   }

@@ -12,7 +12,7 @@ import {
 import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import type { PluginCounterPlan } from "../handoff/plugin_counters.ts";
 import { ZONE_DROPPED } from "../handoff/scope_numbers.ts";
-import type { PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
+import type { PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
@@ -53,8 +53,8 @@ export function compilePlan(
     for (const address of addresses) {
       for (const { zone, port } of server.serves) {
         const label = addresses === WILDCARD_ADDRESSES ? `:${port}` : formatEndpoint(address, port);
-        const scopeOf = (zone: string) =>
-          scopes.numberOf({ server: `dns://${label}`, zone, view: "" });
+        const scopeOf = (zone: string, view = "") =>
+          scopes.numberOf({ server: `dns://${label}`, zone, view });
         const key = `${address} ${port}`;
         const listener = listeners.get(key) ?? {
           address,
@@ -69,7 +69,8 @@ export function compilePlan(
         // Blocks that share a listener share its connections: the last one that says something
         // about them counts, as in CoreDNS.
         listener.timeouts = { ...listener.timeouts, ...compiled[index]!.timeouts };
-        listener.zones.push({ zone, view: ids[index]!, scope: scopeOf(zone) });
+        const scope = scopeOf(zone, server.plugins.view?.name);
+        listener.zones.push({ zone, view: ids[index]!, scope });
       }
     }
   });
@@ -99,6 +100,24 @@ function pluginCounters({ servers }: Config, numbers: PlanNumbers): PluginCounte
   );
   const plans = declared.map((declaration) => numbers.pluginCounters.planOf(declaration));
   return [...new Map(plans.map((plan) => [plan.key, plan])).values()];
+}
+
+/** Files besides the Corefile that the configuration was made from, each once. */
+export function watchedFiles(config: Config): readonly WatchedFile[] {
+  const files = new Map<string, WatchedFile>();
+  for (const server of config.servers) {
+    for (const name of PLUGIN_NAMES) {
+      const settings = server.plugins[name];
+      // The registry pairs each name with the setup of just these settings.
+      const setup = PLUGINS[name] as PluginSetup<unknown>;
+      const own = settings === undefined ? [] : (setup.watchedFiles?.(settings) ?? []);
+      for (const file of own) {
+        const intervalMs = Math.min(file.intervalMs, files.get(file.path)?.intervalMs ?? Infinity);
+        files.set(file.path, { path: file.path, intervalMs });
+      }
+    }
+  }
+  return [...files.values()];
 }
 
 /** Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyViewPlan, type Plan, TIMEOUTS_DEFAULT, type ZoneRoute } from "../handoff/plan.ts";
 import { PlanNumbers } from "../handoff/plan_numbers.ts";
-import { compilePlan } from "./compile.ts";
+import { compilePlan, watchedFiles } from "./compile.ts";
 import { requireConfig } from "./load.ts";
 import { memorySource } from "./source.ts";
 
@@ -101,4 +101,34 @@ test("compilePlan() makes a view of every block, whatever the order of its direc
 test("compilePlan() gives plain data that a worker can be sent", () => {
   const plan = compile(". {\ncache {\nsuccess 1 2 3\n}\nforward . 192.0.2.1\nlog\n}");
   assert.deepEqual(structuredClone(plan), plan);
+});
+
+test("compilePlan() gives blocks of one zone scopes of their own, with the names of their views", () => {
+  const rows = new PlanNumbers();
+  const view = ". {\n bind 192.0.2.10\n view x {\n expr do()\n }\n forward . 192.0.2.1\n}\n";
+  const plan = compile(`${view}. {\n bind 192.0.2.10\n forward . 192.0.2.2\n}`, rows);
+  assert.deepEqual(
+    plan.listeners[0]?.zones.map(({ zone, view, scope }) => [
+      zone,
+      view,
+      rows.scopes.labels[scope]?.view,
+    ]),
+    [
+      [".", 0, "x"],
+      [".", 1, ""],
+    ],
+  );
+});
+
+test("watchedFiles() lists files of plugins once, with the shortest interval", () => {
+  const weighted = (port: number, options: string) =>
+    `.:${port} {\n forward . 192.0.2.1\n loadbalance weighted /w ${options}\n}`;
+  const corefile = [
+    weighted(53, ""),
+    weighted(54, "{\nreload 5s\n}"),
+    weighted(55, "{\nreload 0s\n}"),
+  ];
+  const source = memorySource({ Corefile: corefile.join("\n"), "/w": "" });
+  const { config } = requireConfig({ confFile: null, source });
+  assert.deepEqual(watchedFiles(config), [{ path: "/w", intervalMs: 5000 }]);
 });

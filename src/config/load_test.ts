@@ -142,6 +142,19 @@ test("loadConfig() refuses the same zone and port twice on one address", () => {
   ]);
 });
 
+test("loadConfig() takes several blocks of one zone if all but the last have views", () => {
+  const block = (view: string) =>
+    `a {\n${view === "" ? "" : `view ${view} {\nexpr do()\n}\n`}forward . 192.0.2.1\n}\n`;
+  check(block("x") + block("y") + block(""), []);
+  check(block("x") + block("y"), []);
+  check(block("") + block("x"), [
+    "Corefile:4: Cannot serve dns://a.:53: it is already defined at Corefile:1",
+  ]);
+  check(block("x") + block("x"), [
+    "Corefile:7: Cannot serve dns://a.:53: it is already defined at Corefile:1",
+  ]);
+});
+
 test("loadConfig() refuses the same zone and port bound and unbound", () => {
   const bound = "a {\nbind 127.0.0.1\nforward . 192.0.2.1\n}\n";
   const unbound = "a {\nforward . 192.0.2.1\n}\n";

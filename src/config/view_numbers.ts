@@ -15,19 +15,24 @@ export const VIEWS_MAX = 256;
 const REST_MS = 2 * VIEW_LEAVE_MS;
 
 export class ViewNumbers {
-  readonly #ids = new Map<string, number>();
+  /** Of the configuration in effect. */
+  #ids: ReadonlyMap<string, number> = new Map();
+  /** Of the newest one, which may not come into effect. */
+  #newest: ReadonlyMap<string, number> = new Map();
   /** When an id was last in a plan. */
   readonly #usedMs = new Float64Array(VIEWS_MAX).fill(Number.NEGATIVE_INFINITY);
 
   /**
-   * The ids of the server blocks of one configuration, each different.
+   * The ids of the server blocks of one configuration, each different. The configuration in effect
+   * stays the one that it is, until `keep` is called.
    *
    * @param keys what each block is: equal keys are told apart by their order.
    * @param nowMs on a clock that does not go back.
    * @throws {RangeError} when there are too many blocks, or too many have come and gone lately.
    */
   assign(keys: readonly string[], nowMs: number): number[] {
-    const before = new Map(this.#ids);
+    // What was refused may have been in effect in one worker for a moment.
+    const before = new Map([...this.#newest, ...this.#ids]);
     const counts = new Map<string, number>();
     const named = keys.map((key) => {
       const count = counts.get(key) ?? 0;
@@ -35,18 +40,26 @@ export class ViewNumbers {
       return `${count} ${key}`;
     });
     const taken = new Set(named.flatMap((name) => before.get(name) ?? []));
-    for (const id of before.values()) this.#usedMs[id] = nowMs;
+    this.#use(this.#ids, nowMs);
     const ids = named.map((name) => {
       const id = before.get(name) ?? this.#free(taken, nowMs);
       taken.add(id);
       return id;
     });
-    this.#ids.clear();
-    named.forEach((name, index) => {
-      this.#ids.set(name, ids[index]!);
-      this.#usedMs[ids[index]!] = nowMs;
-    });
+    this.#newest = new Map(named.map((name, index) => [name, ids[index]!]));
+    this.#use(this.#newest, nowMs);
     return ids;
+  }
+
+  /** The configuration whose ids were assigned last is in effect now, and no other. */
+  keep(nowMs: number): void {
+    this.#use(this.#ids, nowMs);
+    this.#ids = this.#newest;
+    this.#use(this.#ids, nowMs);
+  }
+
+  #use(ids: ReadonlyMap<string, number>, nowMs: number): void {
+    for (const id of ids.values()) this.#usedMs[id] = nowMs;
   }
 
   /** The id that has been out of use for longest. */

@@ -9,7 +9,7 @@ const STAGE = 0;
 export const STAGE_LEAVE = 1;
 /** Finish what is in flight, then stop. */
 export const STAGE_STOP = 2;
-/** From here on, a word per worker, from 1: the generation of the newest plan sent to it. */
+/** From here on, a word per worker, from 1: how many plans were sent to it. */
 const PLANS = 16;
 /** From here on, what workers tell each other about loops, and what they alone know. */
 const LOOPS = PLANS + 128;
@@ -37,17 +37,17 @@ export function requestedStage(words: Int32Array): number {
   return Atomics.load(words, STAGE);
 }
 
-/** A plan of that generation has been sent to `worker`, from 1. */
-export function announcePlan(memory: SharedArrayBuffer, worker: number, generation: number): void {
-  Atomics.store(new Int32Array(memory), PLANS + worker, generation);
+/** `count` plans have been sent to `worker`, from 1, since it was started. */
+export function announcePlans(memory: SharedArrayBuffer, worker: number, count: number): void {
+  Atomics.store(new Int32Array(memory), PLANS + worker, count);
 }
 
 /**
- * Generation of the newest plan that was sent to `worker`; 0 before any was.
+ * How many plans were sent to `worker`; 0 before any was.
  *
  * @param words `new Int32Array(memory)`, kept by the caller.
  */
-export function announcedPlan(words: Int32Array, worker: number): number {
+export function announcedPlans(words: Int32Array, worker: number): number {
   return Atomics.load(words, PLANS + worker);
 }
 

@@ -8,7 +8,7 @@ export interface WorkerStart {
   readonly worker: number;
   readonly workerCount: number;
   readonly plan: Plan;
-  /** By which later plans come: a `Plan` each, announced in the control memory. */
+  /** By which later plans come: a `PlanMessage` each, announced in the control memory. */
   readonly plans: MessagePort;
   readonly cacheMemory: SharedArrayBuffer;
   readonly countersMemory: SharedArrayBuffer;
@@ -23,6 +23,12 @@ export interface WorkerStart {
   readonly instance: string;
   /** A byte per descriptor, 1 while the worker has it open: for whoever closes up after it. */
   readonly descriptorMemory: SharedArrayBuffer;
+}
+
+export interface PlanMessage {
+  /** Of the plans that were sent to this worker since it was started, from 1. */
+  readonly number: number;
+  readonly plan: Plan;
 }
 
 /** Where a connection by TLS is to lead, see hack/decisions/0007-dns-over-tls.md. */
@@ -40,10 +46,10 @@ export type WorkerMessage =
    * kernel's.
    */
   | { readonly kind: "ready"; readonly ports: readonly number[]; readonly threadId: number }
-  /** It serves by the plan of that generation now; `ports` as with "ready". */
-  | { readonly kind: "adopted"; readonly generation: number; readonly ports: readonly number[] }
+  /** It serves by plan `number` of those that were sent to it; `ports` as with "ready". */
+  | { readonly kind: "adopted"; readonly number: number; readonly ports: readonly number[] }
   /** It goes on with the plan that it has; the text says why, as with "failed". */
-  | { readonly kind: "refused"; readonly generation: number; readonly message: string }
+  | { readonly kind: "refused"; readonly number: number; readonly message: string }
   /** It cannot start; the text is a whole sentence without its full stop. */
   | { readonly kind: "failed"; readonly message: string }
   /** `descriptor` is to lead to an upstream by TLS; it is the control plane's from now on. */

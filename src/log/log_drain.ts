@@ -42,6 +42,8 @@ const DROP_NOTICE_MS = 10_000;
 export class LogDrain {
   /** By id; also of plans before, whose records may still be on their way. */
   readonly #views = new Map<number, ViewPlan>();
+  /** Ids of the plan in effect. */
+  #current: ReadonlySet<number> = new Set();
   readonly #readers: readonly RingReader[];
   #timer: NodeJS.Timeout | null = null;
   #isDebug = false;
@@ -66,6 +68,14 @@ export class LogDrain {
     this.drain();
     for (const view of plan.views) this.#views.set(view.id, view);
     this.#isDebug = plan.views.some(({ debug }) => debug);
+    this.#current = new Set(plan.views.map(({ id }) => id));
+  }
+
+  /** Workers may begin with `plan` one by one: its new server blocks are known from now on. */
+  expect(plan: Plan): void {
+    for (const view of plan.views) {
+      if (!this.#current.has(view.id)) this.#views.set(view.id, view);
+    }
   }
 
   /** A worker says that there are records. */

@@ -40,6 +40,13 @@ export interface Request extends DnsQuestion {
   /** What the client can take by UDP. */
   readonly udpSizeBytes: number;
   readonly client: RequestClient;
+  /** What the client has asked: the address in network order, 4 or 16 bytes. */
+  readonly server?: { readonly addressBytes: Uint8Array; readonly port: number };
+  /**
+   * EDNS options for upstreams, as in an OPT record; those of the client are not among them. The
+   * answer is cached and shared as if there were none.
+   */
+  readonly options?: Uint8Array;
 }
 
 /** Takes the answer; `null`: the client gets none. To be called once, at once or later. */

@@ -30,6 +30,14 @@ export interface PluginSetup<Settings> {
   counters?(settings: Settings): readonly PluginCounterDeclaration[];
   /** Adds what checked settings mean to the plan of the server block. */
   contribute(settings: Settings, view: ViewDraft): void;
+  /** Files whose contents are part of the settings. None when it is left out. */
+  readonly watchedFiles?: (settings: Settings) => readonly WatchedFile[];
+}
+
+/** A file that is looked at again, now and then: its change is a change of the configuration. */
+export interface WatchedFile {
+  readonly path: string;
+  readonly intervalMs: number;
 }
 
 /** What a plugin may know while it reads its directives. */

@@ -7,7 +7,11 @@ import { memorySource } from "../config/source.ts";
 import { PLUGIN_NAMES } from "./registry.ts";
 
 const REFUSED = ["trace"];
-const FILES = { "/etc/resolv.conf": "nameserver 192.0.2.53\n" };
+const FILES = {
+  "/etc/resolv.conf": "nameserver 192.0.2.53\n",
+  "/etc/nodens/search.conf": "search example.org example.net\n",
+  "/etc/nodens/weights": "www.example.org\n192.0.2.1 3\n",
+};
 const INTERFACES = [{ name: "lo", addresses: ["127.0.0.1", "::1"] }];
 
 test("loadConfig() accepts every example of the plugins' manual pages", () => {

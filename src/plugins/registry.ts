@@ -1,14 +1,17 @@
 /** Every plugin of this version. A new plugin is a folder and its line here. */
 
 import { anySetup } from "./any/setup.ts";
+import { autopathSetup } from "./autopath/setup.ts";
 import { bindSetup } from "./bind/setup.ts";
 import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { cancelSetup } from "./cancel/setup.ts";
 import { debugSetup } from "./debug/setup.ts";
+import { dns64Setup } from "./dns64/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { healthSetup } from "./health/setup.ts";
+import { loadbalanceSetup } from "./loadbalance/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { metadataSetup } from "./metadata/setup.ts";
@@ -17,8 +20,10 @@ import { pprofSetup } from "./pprof/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
+import { rewriteSetup } from "./rewrite/setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { traceSetup } from "./trace/setup.ts";
+import { viewSetup } from "./view/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 
 export const PLUGINS = {
@@ -28,8 +33,12 @@ export const PLUGINS = {
   health: healthSetup,
   pprof: pprofSetup,
   prometheus: prometheusSetup,
+  dns64: dns64Setup,
   errors: errorsSetup,
   log: logSetup,
+  loadbalance: loadbalanceSetup,
+  rewrite: rewriteSetup,
+  autopath: autopathSetup,
   cache: cacheSetup,
   loop: loopSetup,
   forward: forwardSetup,
@@ -41,6 +50,7 @@ export const PLUGINS = {
   multisocket: multisocketSetup,
   timeouts: timeoutsSetup,
   trace: traceSetup,
+  view: viewSetup,
   whoami: whoamiSetup,
 } as const;
 

@@ -1,10 +1,23 @@
-/** What tests of plugins share: one server block read from text. Only tests import it. */
+/**
+ * What tests of plugins share: a server block read from text, queries and requests. Only tests
+ * import it.
+ */
 
 import assert from "node:assert/strict";
 import { parseCorefile } from "../config/parser.ts";
 import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
 import { emptyViewPlan } from "../handoff/plan.ts";
+import {
+  CLASS_IN,
+  FLAG_RD,
+  HEADER_BYTES,
+  HEADER_FLAGS,
+  HEADER_QDCOUNT,
+} from "../wire/constants.ts";
+import { questionBytes } from "../wire/message.ts";
+import { QUERY_OK, Query, readQuery } from "../wire/query.ts";
+import type { Request } from "./front_plugin.ts";
 import type { PluginSetup, ViewDraft } from "./plugin_setup.ts";
 
 export interface SetupResult<Settings> {
@@ -49,8 +62,44 @@ export function readSetup<Settings>(
   }
   const prefix = `plugin ${setup.name}: `;
   const texts = problems.sorted().map((problem) => {
-    assert.ok(formatProblem(problem).startsWith(`Corefile:${problem.line}: ${prefix}`));
+    assert.ok(formatProblem(problem).startsWith(`${problem.file}:${problem.line}: ${prefix}`));
     return `${problem.line}: ${problem.message}`;
   });
   return { settings, view, problems: texts };
+}
+
+/** A query as the data plane has read it. */
+export function queryOf(name: string, type: number, dnsClass = CLASS_IN): Query {
+  const question = questionBytes({ name, type, class: dnsClass });
+  const bytes = new Uint8Array(new SharedArrayBuffer(HEADER_BYTES + question.length + 4));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(HEADER_FLAGS, FLAG_RD);
+  view.setUint16(HEADER_QDCOUNT, 1);
+  bytes.set(question, HEADER_BYTES);
+  const query = new Query();
+  assert.equal(readQuery(bytes, view, 0, HEADER_BYTES + question.length, 1, query), QUERY_OK);
+  return query;
+}
+
+/** A request of the client 192.0.2.77. */
+export function requestFor(name: string, type: number, parts: Partial<Request> = {}): Request {
+  return {
+    name,
+    type,
+    class: CLASS_IN,
+    id: 1,
+    recursionDesired: true,
+    checkingDisabled: false,
+    authenticData: false,
+    dnssecOk: false,
+    hasOpt: false,
+    udpSizeBytes: 512,
+    client: {
+      address: "192.0.2.77",
+      addressBytes: Uint8Array.of(192, 0, 2, 77),
+      port: 5300,
+      isTcp: false,
+    },
+    ...parts,
+  };
 }

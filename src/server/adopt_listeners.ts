@@ -3,16 +3,20 @@
 import type { ListenerPlan } from "../handoff/plan.ts";
 import { LISTENER_LEAVE_MS, LISTENERS_MAX, UDP_RECEIVE_BUFFER_BYTES } from "../limits.ts";
 import { EPOLL_CTL_ADD, EPOLLIN } from "../sys/layout.ts";
-import { acceptClients, closeListenerTcp, finishListenerTcp } from "./handle_tcp.ts";
+import { closeListenerTcp, finishListenerTcp } from "./finish_tcp.ts";
+import { acceptClients } from "./handle_tcp.ts";
 import { NO_LISTENER } from "./listener_table.ts";
 import { handleDatagrams } from "./listeners.ts";
 import { type Plane, TAG_TCP_LISTENER } from "./plane.ts";
+import { firstOfZones } from "./view_choice.ts";
 import { ZoneRouter } from "./zone_router.ts";
 
 /** Addresses that stand for "all of this machine". */
 const WILDCARDS = new Set(["0.0.0.0", "::"]);
 /** Calls to empty what waits in a socket that nothing more comes to. */
 const DRAIN_CALLS_MAX = 64;
+/** Connections that may wait at a listener that goes; a backlog is no longer than 4096. */
+const ACCEPT_CALLS_MAX = 64;
 
 /**
  * Opens what `plans` name and the plane has not. Nothing else is changed yet.
@@ -22,6 +26,10 @@ const DRAIN_CALLS_MAX = 64;
  */
 export function openListeners(plane: Plane, plans: readonly ListenerPlan[]): number[] {
   const opened: number[] = [];
+  if (plans.length > LISTENERS_MAX) {
+    const limit = `at most ${LISTENERS_MAX} addresses and ports to listen on in all`;
+    throw new RangeError(`Cannot use this configuration: expected ${limit}`);
+  }
   try {
     return plans.map((plan) => {
       const known = plane.listeners.find(plan);
@@ -39,16 +47,18 @@ export function openListeners(plane: Plane, plans: readonly ListenerPlan[]): num
 /**
  * From now on the plane listens by `listeners`, which `openListeners` has returned for `plans`, and
  * by no others.
+ *
+ * @returns those that leave: `letGo` of each.
  */
 export function useListeners(
   plane: Plane,
   plans: readonly ListenerPlan[],
   listeners: readonly number[],
-): void {
+): number[] {
   const { listeners: table } = plane;
   plans.forEach(({ zones, droppedScope, timeouts }, index) => {
     const listener = listeners[index]!;
-    table.routers[listener] = new ZoneRouter(zones);
+    table.routers[listener] = new ZoneRouter(firstOfZones(zones));
     table.droppedScopes[listener] = droppedScope;
     table.readMs[listener] = timeouts.readMs;
     table.writeMs[listener] = timeouts.writeMs;
@@ -56,11 +66,12 @@ export function useListeners(
   });
   const leaving = table.active.filter((listener) => !listeners.includes(listener));
   table.active = [...listeners];
-  for (const listener of leaving) letGo(plane, listener);
+  return leaving;
 }
 
 /** Closes listeners that have been leaving for long enough. */
 export function sweepListeners(plane: Plane): void {
+  for (const listener of plane.listeners.leaving) finishListenerTcp(plane, listener);
   for (;;) {
     const listener = plane.listeners.left(LISTENER_LEAVE_MS, plane.nowMs);
     if (listener === NO_LISTENER) return;
@@ -80,9 +91,8 @@ function openListener(plane: Plane, plan: ListenerPlan): number {
   const { address, port, isTransparent } = plan;
   const listener = listeners.free();
   if (listener === NO_LISTENER) {
-    throw new RangeError(
-      `Cannot listen on ${address}: expected at most ${LISTENERS_MAX} addresses and ports in all`,
-    );
+    const why = "addresses and ports of the one before are still in use";
+    throw new RangeError(`Cannot use this configuration yet: ${why}`);
   }
   const isWildcard = WILDCARDS.has(address);
   const udp = sockets.listenUdp(address, port, UDP_RECEIVE_BUFFER_BYTES, isWildcard, isTransparent);
@@ -103,7 +113,7 @@ function openListener(plane: Plane, plan: ListenerPlan): number {
  * whoever else listens there. A UDP socket that is connected to somebody who never writes is left
  * out by the kernel, while what is queued can still be read: closing it at once would lose that.
  */
-function letGo(plane: Plane, listener: number): void {
+export function letGo(plane: Plane, listener: number): void {
   const { listeners, sockets, kernel } = plane;
   const udp = listeners.udpFds[listener]!;
   const tcp = listeners.tcpFds[listener]!;
@@ -111,7 +121,9 @@ function letGo(plane: Plane, listener: number): void {
   for (let call = 0; call < DRAIN_CALLS_MAX; call++) {
     if (handleDatagrams(plane, listener) === 0) break;
   }
-  acceptClients(plane, tcp, listener);
+  for (let call = 0; call < ACCEPT_CALLS_MAX; call++) {
+    if (!acceptClients(plane, tcp, listener)) break;
+  }
   finishListenerTcp(plane, listener);
   kernel.close(tcp);
   listeners.tcpFds[listener] = -1;

@@ -15,6 +15,7 @@ import { expectStale } from "./ask.ts";
 import { countMiss, countServedStale } from "./count_answer.ts";
 import { answerOwn, handleMiss } from "./handle_miss.ts";
 import { logAtOnce, noteDenial, noteHit, noteRefusal } from "./note_hit.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { refresh } from "./refresh.ts";
 import { staleInfoCode } from "./stale.ts";
@@ -142,7 +143,8 @@ function giveStale(
   // Not a failure: nothing is added to the answer.
   if (cache.kind !== KIND_SUCCESS) noteDenial(plane, target, length, limitBytes);
   const infoCode = staleInfoCode(plane.view, target);
-  const whole = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
+  const explained = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
+  const whole = orderAnswer(plane, view, target, explained, limitBytes);
   if (view.counts) {
     countServedStale(plane);
     noteHit(plane, target, whole);

@@ -18,21 +18,17 @@ import {
   REASON_UNREACHABLE,
   REASON_UPSTREAMS_DOWN,
 } from "../handoff/records.ts";
-import { ATTEMPTS_MAX, PROBE_TIMEOUT_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
-import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
+import { ATTEMPTS_MAX } from "../limits.ts";
+import { NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { NO_UPSTREAM } from "../upstream/route.ts";
-import { writeQuery } from "../wire/answer.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
 import { answerEarly } from "./answer_early.ts";
-import { endAttempt, leaveSilentConnection, noteFailure, noteProbeFailure } from "./attempts.ts";
+import { leaveSilentConnection, noteFailure } from "./attempts.ts";
 import { countAsked } from "./count_upstream.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
-
-/** Draws of an id that no query in flight on the channel has; one nearly always does. */
-const ID_TRIES_MAX = 64;
-const NO_ID = -1;
+import { chooseChannel, freeId, NO_ID, writeTo } from "./send_query.ts";
 
 /** Makes the next attempt for `slot`, or lets it fail when there is nobody left to ask. */
 export function ask(plane: Plane, slot: number): void {
@@ -121,67 +117,6 @@ export function askSame(plane: Plane, slot: number, upstream: number): void {
   }
 }
 
-/**
- * Sends a health probe (`. NS` unless configured) to an upstream that has failed, unless the one
- * before may still be answered: the upstream may be further away than the time between probes.
- */
-export function probe(plane: Plane, upstream: number): void {
-  const { pending } = plane;
-  const known = plane.upstreams[upstream]!;
-  const before = pending.probeOf(upstream);
-  if (pending.attemptKeys[before] !== NO_ATTEMPT) {
-    if (plane.nowMs - known.probeSentMs < PROBE_TIMEOUT_MS) return;
-    leaveSilentConnection(plane, before, known.probeSentMs);
-    endAttempt(plane, before);
-    noteProbeFailure(plane, upstream);
-    known.probeFailureCount += 1;
-  }
-  const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;
-  sendProbe(plane, upstream, plane.probeOffsets[upstream]!, plane.probeLengths[upstream]!, flags);
-}
-
-/**
- * Asks `upstream` a question that we may be asked in turn, see loop_watch.ts; not while a probe is
- * under way, whose reply would be taken for this one's.
- *
- * @param isDue called when it can be sent.
- */
-export function askForLoop(
-  plane: Plane,
-  upstream: number,
-  offset: number,
-  lengthBytes: number,
-  isDue: () => boolean,
-): void {
-  if (plane.pending.attemptKeys[plane.pending.probeOf(upstream)] !== NO_ATTEMPT || !isDue()) return;
-  sendProbe(plane, upstream, offset, lengthBytes, FLAG_RD);
-}
-
-function sendProbe(
-  plane: Plane,
-  upstream: number,
-  offset: number,
-  lengthBytes: number,
-  flags: number,
-): void {
-  const known = plane.upstreams[upstream]!;
-  const channel = chooseChannel(plane, upstream, false);
-  if (channel === NO_CHANNEL) return;
-  const id = freeId(plane, channel);
-  if (id === NO_ID) return;
-  const withOpt = known.speaksEdns(plane.nowMs) ? 1 : 0;
-  const udpBytes = UDP_ANSWER_BYTES_MAX;
-  const dnssecOk = 0;
-  if (
-    !writeTo(plane, channel, upstream, id, offset, lengthBytes, flags, dnssecOk, udpBytes, withOpt)
-  ) {
-    return;
-  }
-  known.probeSentMs = plane.nowMs;
-  plane.pending.beginProbe(upstream, channel, id);
-  plane.channels.inFlightCounts[channel]! += 1;
-}
-
 function send(plane: Plane, slot: number, upstream: number): boolean {
   const { pending, waiters, channels } = plane;
   const channel = chooseChannel(plane, upstream, pending.overTcp[slot] === 1);
@@ -202,56 +137,11 @@ function send(plane: Plane, slot: number, upstream: number): boolean {
   const isWanted = plane.upstreams[upstream]!.speaksEdns(plane.nowMs) || dnssecOk === 1;
   const withOpt = isWanted && pending.plain[slot] === 0 ? 1 : 0;
   const udpBytes = plane.views[pending.views[slot]!]!.udpBytesMax;
-  if (
-    !writeTo(
-      plane,
-      channel,
-      upstream,
-      id,
-      question,
-      lengthBytes,
-      flags,
-      dnssecOk,
-      udpBytes,
-      withOpt,
-    )
-  ) {
-    return false;
-  }
-  countAsked(plane, upstream, channel);
-  pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
-  channels.inFlightCounts[channel]! += 1;
-  plane.counters[COUNTER.upstreamQueries]! += 1;
-  return true;
-}
-
-function chooseChannel(plane: Plane, upstream: number, overTcp: boolean): number {
-  const known = plane.upstreams[upstream]!;
-  if (overTcp || known.isStream) return plane.tcpChannels.choose(upstream, known, plane.nowMs);
-  return plane.udpChannels.choose(upstream, known, plane.turn, plane.nowMs);
-}
-
-/** Puts a query with this question into what `channel` sends at the end of the turn. */
-function writeTo(
-  plane: Plane,
-  channel: number,
-  upstream: number,
-  id: number,
-  question: number,
-  lengthBytes: number,
-  flags: number,
-  dnssecOk: number,
-  udpBytes: number,
-  withOpt: number,
-): boolean {
-  const { channels } = plane;
-  const overTcp = channels.kinds[channel] === CHANNEL_TCP;
-  const batch = plane.upstreamBatches[upstream]!;
-  const target = overTcp ? plane.queryScratch : batch.buffer(channels.fds[channel]!);
-  const length = writeQuery(
-    plane.words,
-    plane.view,
-    target,
+  const options = pending.options.size === 0 ? undefined : pending.options.get(slot);
+  const sent = writeTo(
+    plane,
+    channel,
+    upstream,
     id,
     question,
     lengthBytes,
@@ -259,25 +149,14 @@ function writeTo(
     dnssecOk,
     udpBytes,
     withOpt,
+    options ?? null,
   );
-  const known = plane.upstreams[upstream]!;
-  if (overTcp) {
-    if (!plane.tcpChannels.append(channel, target, length)) return false;
-    known.tcpQueryCount += 1;
-  } else {
-    batch.commit(length, 0, 0, 0, 0);
-    known.udpQueryCount += 1;
-  }
-  channels.queryCounts[channel]! += 1;
+  if (!sent) return false;
+  countAsked(plane, upstream, channel);
+  pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
+  channels.inFlightCounts[channel]! += 1;
+  plane.counters[COUNTER.upstreamQueries]! += 1;
   return true;
-}
-
-function freeId(plane: Plane, channel: number): number {
-  for (let tries = 0; tries < ID_TRIES_MAX; tries++) {
-    const id = plane.random.uint16();
-    if (!plane.pending.hasAttempt(channel, id)) return id;
-  }
-  return NO_ID;
 }
 
 function hasOpenAttempt(plane: Plane, slot: number): boolean {

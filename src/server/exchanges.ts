@@ -14,6 +14,7 @@ import { EXCHANGE_QUESTIONS_MAX } from "../limits.ts";
 import type { Done } from "../plugins/front_plugin.ts";
 import { SlotPool } from "../std/slot_pool.ts";
 import { Query } from "../wire/query.ts";
+import type { View } from "./view.ts";
 
 export const NO_QUESTION = -1;
 
@@ -33,6 +34,8 @@ export class Exchanges {
   readonly #pool = new SlotPool(EXCHANGE_QUESTIONS_MAX);
   readonly #dones: (Done | null)[] = [];
   #answered: Answered[] = [];
+  /** How many exchanges there are of each view. */
+  readonly #holdCounts = new Map<View, number>();
 
   constructor(queryOffset: number, answerOffset: number) {
     this.queryOffset = queryOffset;
@@ -42,6 +45,28 @@ export class Exchanges {
   /** Questions of plugins that wait for an answer. */
   get waitingCount(): number {
     return this.#pool.usedCount;
+  }
+
+  /** Views whose plugins may ask again. */
+  get heldViews(): Iterable<View> {
+    return this.#holdCounts.keys();
+  }
+
+  /** Whether there is an exchange of `view`: it may not go yet. */
+  holds(view: View): boolean {
+    return this.#holdCounts.has(view);
+  }
+
+  /** An exchange of `view` begins. */
+  begin(view: View): void {
+    this.#holdCounts.set(view, (this.#holdCounts.get(view) ?? 0) + 1);
+  }
+
+  /** It is over. */
+  end(view: View): void {
+    const count = this.#holdCounts.get(view)! - 1;
+    if (count === 0) this.#holdCounts.delete(view);
+    else this.#holdCounts.set(view, count);
   }
 
   get hasAnswered(): boolean {

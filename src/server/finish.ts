@@ -34,6 +34,7 @@ import { TRANSPORT_EXCHANGE, TRANSPORT_NONE, TRANSPORT_UDP } from "./client.ts";
 import { countAnswer, countServedStale, RCODE_FROM_ANSWER } from "./count_answer.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { fallBack, isStale } from "./stale.ts";
 import type { View } from "./view.ts";
@@ -136,7 +137,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   if (view.counts && isStale(plane.scratch.infoCode)) countServedStale(plane);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
-    const length = writeScratch(plane, target, udpLimit(view, query.udpSizeBytes));
+    const length = writeOrdered(plane, view, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
     noteWaiter(plane, view, waiter, target, length);
@@ -144,7 +145,7 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
     deliverToPlugin(plane, client.connection);
   } else {
     const target = plane.tcpClients.scratchOffset;
-    const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
+    const length = writeOrdered(plane, view, target, TCP_MESSAGE_BYTES_MAX);
     noteWaiter(plane, view, waiter, target, length);
     deliverTcp(plane, client.connection, client.generation, target, length);
   }
@@ -178,6 +179,12 @@ function noteWaiter(
 /** What `view` sends by UDP at most to a client that says it can take `udpSizeBytes`. */
 function udpLimit(view: View, udpSizeBytes: number): number {
   return udpSizeBytes < view.udpBytesMax ? udpSizeBytes : view.udpBytesMax;
+}
+
+/** As `writeScratch`, for clients: records in the order that the server block has for them. */
+function writeOrdered(plane: Plane, view: View, target: number, limitBytes: number): number {
+  const length = writeScratch(plane, target, limitBytes);
+  return orderAnswer(plane, view, target, length, limitBytes);
 }
 
 function writeScratch(plane: Plane, target: number, limitBytes: number): number {

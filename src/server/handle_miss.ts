@@ -14,6 +14,7 @@ import { answerBehind } from "./answer_behind.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { ask } from "./ask.ts";
 import { finishWithReply } from "./handle_reply.ts";
+import { keepOptions } from "./keep_options.ts";
 import { logFailure } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
@@ -82,6 +83,7 @@ function startQuestion(
     waiters.release(waiter);
     return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
   }
+  keepOptions(plane, slot);
   pending.routes[slot] = route.number;
   pending.cached[slot] = cached ? 1 : 0;
   pending.firstWaiters[slot] = waiter;

@@ -43,6 +43,7 @@ import { countAnswer, countMiss } from "./count_answer.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAtOnce, noteDenial, noteHit, noteRefusal } from "./note_hit.ts";
+import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
@@ -77,8 +78,8 @@ export function handleQuery(
 /** The scope of a query of which `readQuery` said `code`; NO_SCOPE when no zone takes it. */
 export function routeQuery(zones: ZoneRouter, code: number, query: Query): number {
   if (code !== QUERY_OK) return NO_SCOPE;
-  // Zone transfers and other classes are for authoritative servers (RFC 5936 §2.2, RFC 8906).
-  if (query.class !== CLASS_IN || isTransfer(query.type)) return NO_SCOPE;
+  // Zone transfers are for authoritative servers (RFC 5936 §2.2).
+  if (isTransfer(query.type)) return NO_SCOPE;
   return zones.find(query.nameBytes, query.nameLength, query.labels, query.labelCount);
 }
 
@@ -95,12 +96,17 @@ export function answerQuery(
     plane.client.transport === TRANSPORT_UDP && query.udpSizeBytes < limitBytesMax
       ? query.udpSizeBytes
       : limitBytesMax;
+  if (plane.viewChoice !== null && code === QUERY_OK) scope = plane.viewChoice.choose(scope);
   plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
-  if (scope === NO_SCOPE) {
+  if (scope === NO_SCOPE || query.class !== CLASS_IN) {
     if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
-    plane.counters[COUNTER.answersRefused]! += 1;
-    return writeDropped(plane, query.type, RCODE_REFUSED, target, limitBytes);
+    // Other classes are for authoritative servers (RFC 8906), unless a plugin thinks otherwise.
+    if (scope === NO_SCOPE || !plane.views[plane.scopeViews[scope]!]!.front?.wants(plane)) {
+      plane.counters[COUNTER.answersRefused]! += 1;
+      plane.client.scope = NO_SCOPE;
+      return writeDropped(plane, query.type, RCODE_REFUSED, target, limitBytes);
+    }
   }
   const view = plane.views[plane.scopeViews[scope]!]!;
   if (view.front?.wants(plane)) {
@@ -127,6 +133,7 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       let length = answered;
       plane.counters[COUNTER.hits]! += 1;
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
+      length = orderAnswer(plane, view, target, length, limitBytes);
       if (view.counts) noteHit(plane, target, length);
       if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
       if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);

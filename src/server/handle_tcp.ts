@@ -37,11 +37,12 @@ import { PREFIX_BYTES } from "./tcp_output.ts";
 /** Connections that one listener may hand in before the others have their turn. */
 const ACCEPTS_PER_TURN_MAX = 64;
 
-/** Takes the connections that wait at a listener. */
-export function acceptClients(plane: Plane, listenerFd: number, listener: number): void {
+/** Takes connections that wait at a listener. @returns whether there may be more. */
+export function acceptClients(plane: Plane, listenerFd: number, listener: number): boolean {
   for (let count = 0; count < ACCEPTS_PER_TURN_MAX; count++) {
-    if (!plane.tcpClients.accept(listenerFd, listener, plane.nowMs)) return;
+    if (!plane.tcpClients.accept(listenerFd, listener, plane.nowMs)) return false;
   }
+  return true;
 }
 
 /** Serves a connection of which epoll says `events`. */
@@ -101,48 +102,6 @@ export function sweepTcp(plane: Plane): void {
   }
 }
 
-/**
- * Reads no more, and closes each connection as soon as it has got what it has asked for: one that
- * waits for nothing now, so that its client does not lose the next query on it.
- */
-export function finishAllTcp(plane: Plane): void {
-  const { tcpClients } = plane;
-  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
-    if (!tcpClients.isOpen(connection) || !tcpClients.isReadable(connection)) continue;
-    tcpClients.finish(connection);
-    tcpClients.settle(connection);
-  }
-}
-
-/** As `finishAllTcp`, for connections that came by one listener. Cold: when it goes. */
-export function finishListenerTcp(plane: Plane, listener: number): void {
-  const { tcpClients } = plane;
-  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
-    if (!tcpClients.isOpen(connection) || !tcpClients.isReadable(connection)) continue;
-    if (tcpClients.listeners[connection] !== listener) continue;
-    tcpClients.finish(connection);
-    tcpClients.settle(connection);
-  }
-}
-
-/** Closes the connections that came by `listener`. Cold: when it has gone. */
-export function closeListenerTcp(plane: Plane, listener: number): void {
-  const { tcpClients } = plane;
-  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
-    if (!tcpClients.isOpen(connection)) continue;
-    if (tcpClients.listeners[connection] === listener) tcpClients.close(connection);
-  }
-}
-
-/** Closes all connections; none can be accepted afterwards. */
-export function closeAllTcp(plane: Plane): void {
-  const { tcpClients } = plane;
-  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
-    if (tcpClients.isOpen(connection)) tcpClients.close(connection);
-  }
-  tcpClients.acceptor.close();
-}
-
 /** Sends what waits for `connection`, and goes on with its rest if that had to wait. */
 function serve(plane: Plane, connection: number): void {
   const { tcpClients, nowMs } = plane;
@@ -158,13 +117,14 @@ function serve(plane: Plane, connection: number): void {
     const end = input.restEnd(connection);
     const handled = handleInput(plane, connection, generation, input.restStart(connection), end);
     if (!tcpClients.isCurrent(connection, generation)) return;
-    if (tcpClients.isReadable(connection)) input.handled(connection, handled, nowMs);
+    // Also of one that we read no more, unless its rest has been thrown away.
+    if (input.hasRest(connection)) input.handled(connection, handled, nowMs);
   }
   tcpClients.settle(connection);
 }
 
 /** Reads and handles what has come. @returns false when the connection is closed now. */
-function readInput(plane: Plane, connection: number, generation: number): boolean {
+export function readInput(plane: Plane, connection: number, generation: number): boolean {
   const { tcpClients, nowMs } = plane;
   const { input } = tcpClients;
   const hadRest = input.hasRest(connection);

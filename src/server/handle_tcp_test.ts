@@ -12,7 +12,8 @@ import {
 } from "../limits.ts";
 import { EMFILE } from "../sys/errno.ts";
 import { IPPROTO_TCP, TCP_NODELAY } from "../sys/layout.ts";
-import { closeAllTcp, finishAllTcp, flushTcp } from "./handle_tcp.ts";
+import { closeAllTcp, finishAllTcp } from "./finish_tcp.ts";
+import { flushTcp } from "./handle_tcp.ts";
 
 const RCODE_MASK = 0xf;
 const REFUSED = 5;
@@ -456,6 +457,24 @@ test("finishAllTcp() ends idle connections at once, and others with their last a
   fixture.run();
   assert.deepEqual([takeIds(waiting), waiting.isFinished], [[3], true]);
   assert.equal(fixture.count("tcpOpen"), 0);
+});
+
+test("finishAllTcp() lets each question be answered once that has had to wait", () => {
+  const fixture = new TcpPlane();
+  const peer = fixture.connect();
+  fixture.run();
+  // What is beyond the limit has been read, and waits.
+  const count = TCP_CLIENT_PENDING_MAX + 10;
+  peer.write(queries(count, "slow.example.org."));
+  fixture.run();
+  assert.equal(fixture.waiting.length, TCP_CLIENT_PENDING_MAX);
+  finishAllTcp(fixture.plane);
+  while (fixture.waiting.length > 0) {
+    fixture.answer(100);
+    fixture.run();
+  }
+  assert.deepEqual(takeIds(peer), ids(count));
+  assert.ok(peer.isFinished);
 });
 
 test("closeAllTcp() closes every descriptor that the client side has opened", () => {

@@ -21,6 +21,8 @@ export class ListenerTable {
   readonly readMs = new Float64Array(LISTENERS_MAX);
   readonly writeMs = new Float64Array(LISTENERS_MAX);
   readonly idleMs = new Float64Array(LISTENERS_MAX);
+  /** As their plans have them. */
+  readonly addresses: string[] = new Array<string>(LISTENERS_MAX).fill("");
   /** When each listener last had datagrams. */
   readonly lastReceivedMs = new Float64Array(LISTENERS_MAX).fill(Number.NEGATIVE_INFINITY);
   /** Which view a name belongs to, by listener. */
@@ -33,6 +35,9 @@ export class ListenerTable {
   readonly #keys: string[] = new Array<string>(LISTENERS_MAX).fill("");
   /** Since when it is leaving. */
   readonly #leavingMs = new Float64Array(LISTENERS_MAX).fill(NOT_LEAVING);
+
+  /** Exchanges whose clients have asked by it: they may take longer than a question. */
+  readonly #holdCounts = new Int32Array(LISTENERS_MAX);
 
   constructor() {
     const nowhere = new ZoneRouter([]);
@@ -56,17 +61,37 @@ export class ListenerTable {
     this.udpFds[listener] = udp;
     this.tcpFds[listener] = tcp;
     this.ports[listener] = port;
+    this.addresses[listener] = plan.address;
     this.lastReceivedMs[listener] = Number.NEGATIVE_INFINITY;
     this.#leavingMs[listener] = NOT_LEAVING;
+  }
+
+  /** Those that are leaving. */
+  get leaving(): number[] {
+    const all = Array.from(this.#leavingMs.keys());
+    return all.filter((listener) => this.#leavingMs[listener] !== NOT_LEAVING);
   }
 
   leave(listener: number, nowMs: number): void {
     this.#leavingMs[listener] = nowMs;
   }
 
-  /** A listener that has been leaving for `ms` or longer; NO_LISTENER when there is none. */
+  /** It stays until `release`, though it be leaving. */
+  hold(listener: number): void {
+    this.#holdCounts[listener]! += 1;
+  }
+
+  release(listener: number): void {
+    this.#holdCounts[listener]! -= 1;
+  }
+
+  /**
+   * A listener that has been leaving for `ms` or longer and that nobody holds; NO_LISTENER when
+   * there is none.
+   */
   left(ms: number, nowMs: number): number {
     for (let listener = 0; listener < LISTENERS_MAX; listener++) {
+      if (this.#holdCounts[listener] !== 0) continue;
       if (nowMs - this.#leavingMs[listener]! >= ms) return listener;
     }
     return NO_LISTENER;

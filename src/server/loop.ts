@@ -27,14 +27,15 @@ import {
 import { adoptPlan } from "./adopt.ts";
 import { closeListeners, sweepListeners } from "./adopt_listeners.ts";
 import { sweepViews } from "./adopt_views.ts";
-import { handleTimeout, probe } from "./ask.ts";
+import { handleTimeout } from "./ask.ts";
 import {
   closeChannels,
   handleTcpChannel,
   handleUdpChannel,
   sweepChannels,
 } from "./channel_events.ts";
-import { acceptClients, closeAllTcp, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
+import { closeAllTcp } from "./finish_tcp.ts";
+import { acceptClients, flushTcp, handleTcpEvent, sweepTcp } from "./handle_tcp.ts";
 import { handleDatagrams } from "./listeners.ts";
 import {
   type Plane,
@@ -45,6 +46,7 @@ import {
   TAG_TCP_LISTENER,
   TAG_UDP_CHANNEL,
 } from "./plane.ts";
+import { probe } from "./probe_upstream.ts";
 import { runExchanges } from "./run_exchange.ts";
 
 const EVENTS_PER_TURN = 128;
@@ -104,6 +106,9 @@ export class Loop {
       this.#watch(1 + index, udpFds[listener]!);
     });
     this.#pollCount = 1 + active.length;
+    // What waited at listeners that go has been asked for by now: it does not wait for a turn.
+    if (plane.exchanges.hasAnswered) runExchanges(plane);
+    this.#flush();
     return ports;
   }
 

@@ -19,10 +19,10 @@ import type { Route } from "../upstream/route.ts";
 import { CLASS_IN, NAME_BYTES_MAX, QUESTION_FIXED_BYTES, TYPE_HINFO } from "../wire/constants.ts";
 import { nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
-import { askForLoop } from "./ask.ts";
 import { TRANSPORT_EXCHANGE } from "./client.ts";
 import { logText } from "./log_text.ts";
 import type { Plane } from "./plane.ts";
+import { askForLoop } from "./probe_upstream.ts";
 
 const PLUGIN = "loop";
 const HELP = "https://coredns.io/plugins/loop#troubleshooting";

@@ -18,6 +18,7 @@ import {
   TCP_MESSAGE_BYTES_MAX,
   UDP_ANSWER_BYTES_MAX,
   UDP_BATCH,
+  UPSTREAM_OPTIONS_BYTES_MAX,
   UPSTREAMS_MAX,
   WAITERS_MAX,
 } from "../limits.ts";
@@ -34,7 +35,6 @@ import { TcpChannels } from "../upstream/tcp_channels.ts";
 import { UdpChannels } from "../upstream/udp_channels.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { CLASS_IN, NAME_BYTES_MAX, QUESTION_FIXED_BYTES, TYPE_NS } from "../wire/constants.ts";
-import { nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { Reply } from "../wire/reply.ts";
 import { PlanTables } from "./adopt_views.ts";
@@ -47,6 +47,7 @@ import { ReplyScratch } from "./reply_scratch.ts";
 import { REQUEST_BYTES } from "./request.ts";
 import { TcpClients } from "./tcp_clients.ts";
 import type { View } from "./view.ts";
+import type { ViewChoice } from "./view_choice.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Kinds of epoll events, in the upper bits of their tag; the number of the thing is below. */
@@ -57,8 +58,10 @@ export const TAG_TCP_LISTENER = 3 << TAG_KIND_SHIFT;
 export const TAG_TCP_CLIENT = 4 << TAG_KIND_SHIFT;
 export const TAG_NUMBER_MASK = (1 << TAG_KIND_SHIFT) - 1;
 
-/** Upstream queries are a header, a question and an OPT: 12 + 259 + 11 bytes at most. */
-const UPSTREAM_QUERY_BYTES = 320;
+/**
+ * Upstream queries are a header, a question and an OPT, 12 + 259 + 11 bytes at most, and options.
+ */
+const UPSTREAM_QUERY_BYTES = 320 + UPSTREAM_OPTIONS_BYTES_MAX;
 const UPSTREAM_BATCH = 64;
 
 /** Bytes of slab that a plane needs; pages that are never used cost nothing. */
@@ -134,6 +137,8 @@ export class Plane {
   readonly views: View[] = [];
   readonly listeners = new ListenerTable();
   readonly tables = new PlanTables();
+  /** Where blocks have conditions; null when none has. */
+  viewChoice: ViewChoice | null = null;
   /** The view of each scope. */
   scopeViews = new Int32Array(0);
   /** The upstream whose reply is being handed out; NO_UPSTREAM when it is no upstream's. */
@@ -221,23 +226,25 @@ export class Plane {
     return fd;
   }
 
-  /** Cold: at a change. What there is besides for upstream `number`, which is new. */
-  prepareUpstream(number: number): void {
+  /** Cold: at a change. Makes room for upstream `number`, once. */
+  reserveUpstream(number: number): void {
     this.upstreamBatches[number] ??= new SendBatch(
       this.kernel,
       UPSTREAM_BATCH,
       UPSTREAM_QUERY_BYTES,
     );
-    if (this.probeOffsets[number]! < 0) {
-      this.probeOffsets[number] = this.kernel.slab.carve(NAME_BYTES_MAX + QUESTION_FIXED_BYTES);
-    }
-    const name = nameToWire(this.upstreams[number]!.settings.healthCheck.domain);
-    const lengthBytes = name.length + QUESTION_FIXED_BYTES;
+    if (this.probeOffsets[number]! >= 0) return;
+    this.probeOffsets[number] = this.kernel.slab.carve(NAME_BYTES_MAX + QUESTION_FIXED_BYTES);
+  }
+
+  /** Cold: at a change. The question of the health probes of upstream `number`. */
+  writeProbe(number: number): void {
+    const name = this.upstreams[number]!.probeName;
     const offset = this.probeOffsets[number]!;
     this.bytes.set(name, offset);
     this.view.setUint16(offset + name.length, TYPE_NS);
     this.view.setUint16(offset + name.length + 2, CLASS_IN);
-    this.probeLengths[number] = lengthBytes;
+    this.probeLengths[number] = name.length + QUESTION_FIXED_BYTES;
   }
 }
 

@@ -17,6 +17,7 @@ import { answerBehind } from "./answer_behind.ts";
 import { ask } from "./ask.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_NONE } from "./client.ts";
 import { countPrefetch } from "./count_answer.ts";
+import { keepOptions } from "./keep_options.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
 import { NO_WAITER } from "./waiters.ts";
@@ -60,6 +61,7 @@ function refreshBy(plane: Plane, view: View, route: Route, variant: number): boo
     waiters.release(waiter);
     return false;
   }
+  keepOptions(plane, slot);
   pending.routes[slot] = route.number;
   pending.cached[slot] = 1;
   pending.firstWaiters[slot] = waiter;

@@ -1,15 +1,19 @@
 /** From what a worker has read of a query to the request that plugins see, and back. */
 
+import { UPSTREAM_OPTIONS_BYTES_MAX } from "../limits.ts";
 import type { Request } from "../plugins/front_plugin.ts";
+import { parseIpAddress } from "../std/ip_address.ts";
 import { AF_INET, SOCKADDR_IN_ADDR, SOCKADDR_IN6_ADDR } from "../sys/layout.ts";
 import { readAddress, readPort } from "../sys/sockaddr.ts";
 import { writeQuery } from "../wire/answer.ts";
-import { FLAG_AD, FLAG_CD, FLAG_RD, HEADER_BYTES } from "../wire/constants.ts";
+import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
 import { questionBytes } from "../wire/message.ts";
 import { wireToName } from "../wire/name.ts";
 import { QUERY_OK, type Query, readQuery } from "../wire/query.ts";
+import { appendOptions } from "../wire/query_options.ts";
 import { TRANSPORT_UDP } from "./client.ts";
 import type { Plane } from "./plane.ts";
+import { serverAddress } from "./plane_facts.ts";
 
 /** `plane.query` of `plane.client` as plain values; the name in small letters. */
 export function requestOf(plane: Plane): Request {
@@ -31,13 +35,17 @@ export function requestOf(plane: Plane): Request {
       port: readPort(kernel.slab, client.nameOffset),
       isTcp: client.transport !== TRANSPORT_UDP,
     },
+    server: {
+      addressBytes: parseIpAddress(serverAddress(plane)) ?? NO_ADDRESS,
+      port: plane.listeners.ports[client.listener]!,
+    },
   };
 }
 
 /**
  * Writes `request` as a query at `target` and reads it into `query`.
  *
- * @param target 4-aligned, in the slab, with room for 600 bytes.
+ * @param target 4-aligned, in the slab, with room for REQUEST_BYTES.
  * @returns false when it is no query that can be asked: its name is none.
  */
 export function writeRequest(
@@ -52,14 +60,16 @@ export function writeRequest(
   } catch {
     return false;
   }
+  const options = request.options ?? NO_OPTIONS;
+  if (options.length > UPSTREAM_OPTIONS_BYTES_MAX) return false;
   // `writeQuery` takes the question from elsewhere in the slab.
-  const from = target + QUESTION_ROOM_BYTES;
+  const from = target + QUERY_ROOM_BYTES;
   plane.bytes.set(question, from);
   const flags =
     (request.recursionDesired ? FLAG_RD : 0) |
     (request.checkingDisabled ? FLAG_CD : 0) |
     (request.authenticData ? FLAG_AD : 0);
-  const length = writeQuery(
+  const plainLength = writeQuery(
     plane.words,
     plane.view,
     target,
@@ -69,8 +79,12 @@ export function writeRequest(
     flags,
     request.dnssecOk ? 1 : 0,
     request.udpSizeBytes,
-    request.hasOpt ? 1 : 0,
+    request.hasOpt || options.length > 0 ? 1 : 0,
   );
+  const length =
+    options.length === 0
+      ? plainLength
+      : appendOptions(plane.bytes, plane.view, target, plainLength, options);
   return readQuery(plane.bytes, plane.view, target, length, plane.hashSeed, query) === QUERY_OK;
 }
 
@@ -88,7 +102,9 @@ function addressBytes(plane: Plane): Uint8Array {
 
 /** ::ffff:0:0/96, RFC 4291 §2.5.5.2. */
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
-/** Room for a query without its question's copy: 284 bytes, and what keeps the copy aligned. */
-const QUESTION_ROOM_BYTES = 288;
+const NO_ADDRESS = new Uint8Array(0);
+const NO_OPTIONS = new Uint8Array(0);
+/** Room for a query without its question's copy: 284 bytes and options. */
+const QUERY_ROOM_BYTES = 288 + UPSTREAM_OPTIONS_BYTES_MAX;
 /** Room that `writeRequest` needs. */
-export const REQUEST_BYTES = QUESTION_ROOM_BYTES + 260 + HEADER_BYTES;
+export const REQUEST_BYTES = QUERY_ROOM_BYTES + 272;

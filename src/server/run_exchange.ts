@@ -9,7 +9,7 @@ import { COUNTER } from "../handoff/counters.ts";
 import { TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import type { Done, FrontPlugin, Request } from "../plugins/front_plugin.ts";
 import { writeCleanReply } from "../wire/clean_reply.ts";
-import { NO_EDE, RCODE_SERVFAIL } from "../wire/constants.ts";
+import { CLASS_IN, NO_EDE, RCODE_REFUSED, RCODE_SERVFAIL } from "../wire/constants.ts";
 import { type DnsMessage, decodeMessage, encodeMessage, messageFor } from "../wire/message.ts";
 import { wireToName } from "../wire/name.ts";
 import { REPLY_OK, readReply } from "../wire/reply.ts";
@@ -40,6 +40,8 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
   const { waiters, query, client, nowMs } = plane;
   const waiter = waiters.add(query, client, nowMs);
   if (waiter === NO_WAITER) return NO_ANSWER;
+  plane.exchanges.begin(view);
+  plane.listeners.hold(client.listener);
   const asked = requestOf(plane);
   runFrom(0, asked, (answer) => endExchange(plane, view, waiter, answer));
   return ANSWER_LATER;
@@ -86,6 +88,11 @@ interface Exchange {
 function askView(exchange: Exchange, request: Request, done: Done): void {
   const { plane, view, waiter, answerView } = exchange;
   const { exchanges, client, waiters } = plane;
+  if (request.class !== CLASS_IN) {
+    plane.counters[COUNTER.answersRefused]! += 1;
+    done(messageFor(request, { rcode: RCODE_REFUSED }));
+    return;
+  }
   const failed = messageFor(request, { rcode: RCODE_SERVFAIL });
   // For plugins behind the cache that want to know who asks.
   waiters.load(waiter, exchanges.query, client);
@@ -120,6 +127,7 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
 function endExchange(plane: Plane, view: View, waiter: number, answer: DnsMessage | null): void {
   const { waiters, client, query } = plane;
   waiters.load(waiter, query, client);
+  const { listener } = client;
   if (answer === null) {
     // A connection that waits is told that this answer will not come.
     if (client.transport !== TRANSPORT_UDP) {
@@ -130,6 +138,8 @@ function endExchange(plane: Plane, view: View, waiter: number, answer: DnsMessag
     answerWaiter(plane, view, waiter);
   }
   waiters.release(waiter);
+  plane.listeners.release(listener);
+  plane.exchanges.end(view);
 }
 
 /** Makes `answer` the image in the scratch memory, with the question that the client asked. */

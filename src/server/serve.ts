@@ -2,7 +2,7 @@
 
 import { Cache } from "../cache/cache.ts";
 import {
-  announcedPlan,
+  announcedPlans,
   loopWords,
   requestedStage,
   STAGE_LEAVE,
@@ -11,14 +11,13 @@ import {
 } from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
 import { metricsRows } from "../handoff/metrics_memory.ts";
-import type { Plan } from "../handoff/plan.ts";
 import { RingWriter } from "../handoff/ring.ts";
-import type { WorkerStart } from "../handoff/worker_start.ts";
+import type { PlanMessage, WorkerStart } from "../handoff/worker_start.ts";
 import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { VERSION } from "../version.ts";
-import { finishAllTcp } from "./handle_tcp.ts";
+import { finishAllTcp } from "./finish_tcp.ts";
 import { Loop } from "./loop.ts";
 import { type ConnectSecure, PLANE_SLAB_BYTES, Plane } from "./plane.ts";
 import { WarmUp } from "./warm_up.ts";
@@ -60,11 +59,11 @@ export interface ServeEvents {
   /** There are records for the control plane, and it does not know yet. */
   readonly onRecords: () => void;
   /** The next plan that was sent to this worker, oldest first; null when there is none. */
-  readonly takePlan: () => Plan | null;
-  /** The plan of that generation is in effect; these are the ports of its listeners. */
-  readonly onAdopted: (generation: number, ports: readonly number[]) => void;
+  readonly takePlan: () => PlanMessage | null;
+  /** The plan with that number is in effect; these are the ports of its listeners. */
+  readonly onAdopted: (number: number, ports: readonly number[]) => void;
   /** It is not, and the one before goes on: why. */
-  readonly onRefused: (generation: number, message: string) => void;
+  readonly onRefused: (number: number, message: string) => void;
   /** A connection to an upstream by TLS is wanted. */
   readonly onSecure: ConnectSecure;
 }
@@ -84,7 +83,8 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   events.onReady(loop.open());
   let warmUp = WarmUp.create(kernel, start.hashSeed);
   let isLeaving = false;
-  let seen = announcedPlan(control, start.worker);
+  // Not what is announced by now: a plan may have come as soon as we were ready.
+  let seenPlans = 0;
   for (;;) {
     const stage = requestedStage(control);
     if (stage === STAGE_STOP) break;
@@ -92,7 +92,9 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
       isLeaving = true;
       endIdle(loop);
     }
-    if (announcedPlan(control, start.worker) !== seen) seen = adoptNext(loop, events, seen);
+    if (announcedPlans(control, start.worker) !== seenPlans) {
+      seenPlans = adoptNext(loop, events, seenPlans);
+    }
     const ready = loop.turn(warmUp === null ? SLEEP_MS_MAX : 0);
     if (plane.ring.shouldCall()) events.onRecords();
     // Only when nobody waits: a step after every turn would let queries come faster than they go,
@@ -113,17 +115,20 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
 /**
  * Takes over the next plan that has come, if one has.
  *
- * @returns the generation that the worker has seen.
+ * @returns how many plans the worker has seen.
  */
 function adoptNext(loop: Loop, events: ServeEvents, seen: number): number {
-  const plan = events.takePlan();
-  if (plan === null) return seen;
+  const message = events.takePlan();
+  if (message === null) return seen;
+  const { number, plan } = message;
   try {
-    events.onAdopted(plan.generation, loop.adopt(plan));
+    events.onAdopted(number, loop.adopt(plan));
   } catch (error) {
-    events.onRefused(plan.generation, (error as Error).message);
+    // Half of the plan is in effect: a bug, which no message mends.
+    if (loop.plane.plan === plan) throw error;
+    events.onRefused(number, (error as Error).message);
   }
-  return plan.generation;
+  return number;
 }
 
 /**

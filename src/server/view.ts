@@ -6,12 +6,16 @@ import { answererOf } from "../handoff/answerers.ts";
 import type { ViewPlan } from "../handoff/plan.ts";
 import { QUESTION_DEADLINE_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import type { BackPlugin, StageContext } from "../plugins/back_plugin.ts";
+import type { AnswerOrder } from "../plugins/loadbalance/answer_order.ts";
 import {
   backPluginNames,
+  createAnswerOrder,
   createBackPlugins,
+  createConditions,
   createFrontPlugins,
   frontPluginNames,
 } from "../plugins/stages.ts";
+import type { Condition } from "../plugins/view/expression.ts";
 import type { Route } from "../upstream/route.ts";
 import { isBelow, nameToWire } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
@@ -42,6 +46,10 @@ export class View {
   readonly back: readonly BackPlugin[] | null;
   /** ANSWERED_BY_… of each of `back`. */
   readonly backAnswerers: readonly number[];
+  /** In which order clients get records; null when it is that of the upstream. */
+  readonly order: AnswerOrder | null;
+  /** What a query must be like to be for this block; null when all are. */
+  readonly conditions: readonly Condition[] | null;
   /** In the order of the Corefile. */
   readonly routes: readonly Route[];
   readonly #cachedZones: readonly Uint8Array[];
@@ -64,6 +72,8 @@ export class View {
     this.front = front.length === 0 ? null : new FrontStage(front, answerers);
     this.back = back.length === 0 ? null : back;
     this.backAnswerers = backPluginNames(plan.plugins).map(answererOf);
+    this.order = createAnswerOrder(plan.plugins, stage);
+    this.conditions = createConditions(plan.plugins);
     this.routes = routes;
     const cached = plan.cache?.zones ?? [];
     this.#cachedZones = cached.map((zone) => nameToWire(zone));

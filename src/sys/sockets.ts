@@ -31,7 +31,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "./layout.ts";
-import { familyOf, readPort, SOCKADDR_BYTES_MAX, writeSockaddr } from "./sockaddr.ts";
+import { familyOf, readAddress, readPort, SOCKADDR_BYTES_MAX, writeSockaddr } from "./sockaddr.ts";
 
 /**
  * Ports for sockets towards upstreams: above the reserved ones, all equally likely (RFC 6056 §3.2).
@@ -202,6 +202,12 @@ export class Sockets {
     this.#kernel.slab.words[this.#length >> 2] = SOCKADDR_BYTES_MAX;
     this.#kernel.getsockname(fd, this.#addressPointer, this.#lengthPointer);
     return this.#address;
+  }
+
+  /** The address that `fd` is bound to, or that its peer has connected to. */
+  localAddress(fd: number): string {
+    this.localPort(fd);
+    return readAddress(this.#kernel.slab, this.#address);
   }
 
   /** Adds, changes or removes `fd` in `epoll`; the events come back with `tag` and `generation`. */

@@ -57,6 +57,13 @@ test("listenUdp() and listenTcp() share a port with other workers, and find one 
   }
 });
 
+test("localAddress() tells where a socket listens", () => {
+  const { sockets } = fixture();
+  for (const address of ["192.0.2.53", "2001:db8::53"]) {
+    assert.equal(sockets.localAddress(sockets.listenTcp(address, 53)), address);
+  }
+});
+
 test("connectUdp() binds to the port that was drawn, above the reserved ones", () => {
   const { sockets } = fixture();
   const draws: number[] = [];

@@ -57,6 +57,8 @@ export class PendingTable {
   readonly attemptSentMs: Float64Array;
   /** 1 when the query of the attempt had an OPT record. */
   readonly attemptHadOpt: Uint8Array;
+  /** EDNS options that go upstream with the question, of those entries that have some. */
+  readonly options = new Map<number, Uint8Array>();
   readonly #names: Int32Array;
   readonly #hashes: Int32Array;
   readonly #pool: SlotPool;
@@ -155,6 +157,7 @@ export class PendingTable {
   close(slot: number): void {
     this.timers.cancel(slot);
     this.#index.remove(this.#hashes[slot]!, slot);
+    if (this.options.size !== 0) this.options.delete(slot);
     this.#pool.release(slot);
   }
 

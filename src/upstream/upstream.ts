@@ -18,6 +18,7 @@ import {
   TCP_CHANNELS_PER_UPSTREAM,
   UDP_CHANNEL_AGE_MS_MAX,
 } from "../limits.ts";
+import { nameToWire } from "../wire/name.ts";
 
 /** A new sample counts a fifth: some ten answers to follow a change. */
 const ROUND_TRIP_WEIGHT = 0.2;
@@ -91,6 +92,10 @@ export class Upstream {
   readonly nameBytes: Uint8Array;
   /** Where it is counted, see handoff/metrics_memory.ts. */
   metricsRow = 0;
+  /** What health probes ask for, in wire form. */
+  readonly probeName: Uint8Array;
+  /** Not so while only questions of an earlier plan know it: it is not probed then. */
+  isInPlan = true;
   /** Failures in a row. */
   failCount = 0;
   nextProbeMs = 0;
@@ -120,9 +125,11 @@ export class Upstream {
   #roundTripMs = ATTEMPT_TIMEOUT_MS_MIN / ROUND_TRIPS_PER_TIMEOUT;
   #plainUntilMs = Number.NEGATIVE_INFINITY;
 
+  /** @throws {RangeError} when the domain of its health checks is no name. */
   constructor(settings: UpstreamSettings) {
     const { address, port } = settings;
     this.settings = settings;
+    this.probeName = nameToWire(settings.healthCheck.domain);
     this.name = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
     this.nameBytes = new TextEncoder().encode(this.name);
     const { tls, forceTcp, maxAgeMs, maxIdleConns, readTimeoutMs } = settings;
@@ -175,7 +182,7 @@ export class Upstream {
 
   /** Whether a health probe is due; the next one is due an interval later. */
   isProbeDue(nowMs: number): boolean {
-    if (this.failCount === 0 || nowMs < this.nextProbeMs) return false;
+    if (this.failCount === 0 || !this.isInPlan || nowMs < this.nextProbeMs) return false;
     this.nextProbeMs = nowMs + this.settings.healthCheck.intervalMs;
     return true;
   }

@@ -19,11 +19,13 @@ import { PLUGIN_CHECKS } from "./field_plugin_checks.ts";
 const FIELD_CHECKS = [...FORWARD_CHECKS, ...PLUGIN_CHECKS];
 
 /** Directives, and `PLUGIN.OPTION` for options that have no effect yet. */
-const TO_COME: readonly string[] = ["hosts", "nsid", "rewrite", "template"];
+const TO_COME: readonly string[] = ["hosts", "nsid", "template"];
 
 /** Warnings that are meant: what works as written and is not what most want. */
 const WARNINGS: Readonly<Record<string, RegExp>> = {
   "colopl.Corefile": /NXDOMAIN/,
+  "kubespray.Corefile": /as if it stood before "name"/,
+  "kubespray_second.Corefile": /as if it stood before "name"/,
 };
 
 interface Problem {

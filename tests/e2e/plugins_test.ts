@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Answer } from "dns-packet";
+import { cleanUp } from "../support/clean_up.ts";
 import { ask } from "../support/dns_client.ts";
 import { parseRecord } from "../support/dns_message.ts";
 import { freePort } from "../support/free_port.ts";
@@ -15,6 +19,7 @@ import { until } from "../support/until.ts";
 
 const NXDOMAIN = 3;
 const SERVFAIL = 2;
+const TYPE_A = 1;
 
 function serveWith(
   context: TestContext,
@@ -301,6 +306,106 @@ test("multisocket and timeouts are taken by the whole server", async (context) =
   const lines = "multisocket 2\ntimeouts {\nidle 1s\n}\nbufsize 1000\ncancel 2s\ndebug";
   const server = await serveWith(context, upstream, lines);
   assert.equal((await ask(server.port, "example.org", "A")).rcode, "NOERROR");
+});
+
+/** Brief text of the records in the answer section: `name type data`. */
+async function answersOf(server: Served, name: string, type: "A" | "AAAA"): Promise<string[]> {
+  const { answers = [] } = await ask(server.port, name, type);
+  return answers.map((record) => {
+    const { name: owner, type: kind, data } = record as Answer & { data: unknown };
+    return `${owner} ${kind} ${String(data)}`;
+  });
+}
+
+test("rewrite answers for the name that was asked, with what another one has", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const rules = `rewrite continue ttl suffix .example.org 77
+    rewrite stop {
+      name regex (.*)-eu\\.example\\.org {1}.eu.example.org
+      answer auto
+    }
+    rewrite name red.example.org blue.example.org
+    rewrite type TXT A`;
+  const server = await serveWith(context, upstream, `cache\n${rules}`);
+  for (const transport of ["udp", "tcp"] as const) {
+    const { answers } = await ask(server.port, "Red.example.org", "A", { transport });
+    assert.deepEqual(answers, [
+      { name: "Red.example.org", type: "A", ttl: 77, class: "IN", flush: false, data: "192.0.2.1" },
+    ]);
+  }
+  assert.equal(upstream.count("blue.example.org."), 1);
+  assert.deepEqual(await answersOf(server, "www-eu.example.org", "A"), [
+    "www-eu.example.org A 192.0.2.1",
+  ]);
+  assert.equal(upstream.count("www.eu.example.org."), 1);
+  assert.equal((await ask(server.port, "text.example.org", "TXT")).answers?.[0]?.type, "A");
+});
+
+test("loadbalance gives every address its turn at being the first", async (context) => {
+  const upstream = await startScriptedUpstream(context, (query) => {
+    const record = (last: number) => parseRecord(`${query.name} 60 A 192.0.2.${last}`);
+    query.reply({ answer: [record(1), record(2), record(3)] });
+  });
+  const server = await serveWith(context, upstream, "cache\nloadbalance");
+  const firsts = new Set<string>();
+  await until("each was the first", async () => {
+    const answers = await answersOf(server, "www.example.org", "A");
+    assert.equal(new Set(answers).size, 3);
+    firsts.add(answers[0]!);
+    return firsts.size === 3;
+  });
+  assert.equal(upstream.count("www.example.org."), 1);
+});
+
+test("dns64 makes addresses of a name that has only A records", async (context) => {
+  const upstream = await startScriptedUpstream(context, (query) => {
+    const answer =
+      query.message.questions[0]?.type === TYPE_A
+        ? [parseRecord(`${query.name} 60 A 192.0.2.33`)]
+        : [];
+    query.reply({ answer });
+  });
+  const server = await serveWith(context, upstream, "cache\ndns64 {\nallow_ipv4\n}");
+  const made = ["www.example.org AAAA 64:ff9b::c000:221"];
+  assert.deepEqual(await answersOf(server, "www.example.org", "AAAA"), made);
+  assert.deepEqual(await answersOf(server, "www.example.org", "AAAA"), made);
+});
+
+test("autopath finds names outside of the search list's first domain", async (context) => {
+  const upstream = await startScriptedUpstream(context, (query) => {
+    if (query.name.endsWith(".local.")) query.reply({ rcode: NXDOMAIN });
+    else query.reply({ answer: [parseRecord(`${query.name} 60 A 192.0.2.1`)] });
+  });
+  const directory = mkdtempSync(join(tmpdir(), "nodens-autopath-"));
+  cleanUp(context, () => rmSync(directory, { recursive: true }));
+  const file = join(directory, "resolv.conf");
+  writeFileSync(file, "search a.local b.local\n");
+  const server = await serveWith(context, upstream, `cache\nautopath ${file}`);
+  assert.deepEqual(await answersOf(server, "www.example.org.a.local", "A"), [
+    "www.example.org.a.local CNAME www.example.org",
+    "www.example.org A 192.0.2.1",
+  ]);
+});
+
+test("view sends queries to the first server block whose condition they meet", async (context) => {
+  const upstream = await startScriptedUpstream(context, withTtl);
+  const port = await freePort();
+  const block = (view: string, rule: string) => `.:${port} {
+    bind 127.0.0.1
+    ${view}
+    ${rule}
+    forward . 127.0.0.1:${upstream.port}
+    cache
+  }\n`;
+  const byTcp = block(
+    "view tcp {\nexpr proto() == 'tcp' && incidr(client_ip(), '127.0.0.0/8')\n}",
+    "any",
+  );
+  const server = await serve(context, byTcp + block("", "rewrite type ANY A"));
+  const typeOf = async (transport: "udp" | "tcp") =>
+    (await ask(server.port, "www.example.org", "ANY", { transport })).answers?.[0]?.type;
+  assert.equal(await typeOf("tcp"), "HINFO");
+  assert.equal(await typeOf("udp"), "A");
 });
 
 test("bind takes an interface by name, and except takes addresses away", async (context) => {

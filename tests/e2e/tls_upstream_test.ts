@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { ATTEMPTS_MAX } from "../../src/limits.ts";
 import { Authority, type Certificate, WITHOUT_OPENSSL } from "../support/certificates.ts";
 import { ask } from "../support/dns_client.ts";
 import { freePort } from "../support/free_port.ts";
@@ -79,10 +80,12 @@ test("nodens pipelines queries by TLS and takes replies in any order", options, 
   const COUNT = 200;
   const setting = prepare(context);
   const waiting: UpstreamQuery[] = [];
+  const names = new Set<string>();
   const upstream = await startTlsUpstream(context, setting.certificate, {
     onQuery: (query) => {
+      names.add(query.name);
       waiting.push(query);
-      if (waiting.length === COUNT) for (const one of waiting.reverse()) answerAll(one);
+      if (names.size === COUNT) for (const one of waiting.splice(0).reverse()) answerAll(one);
     },
   });
   const server = await serveTls(context, setting, `tls://127.0.0.1:${upstream.port}`, [
@@ -91,7 +94,8 @@ test("nodens pipelines queries by TLS and takes replies in any order", options, 
   const client = await openUdpClient(context, server.port);
   for (let id = 1; id <= COUNT; id++) client.send(question(`n${id}.example.org.`, id));
   await until("all are answered", () => client.received.length === COUNT);
-  assert.ok(upstream.accepted.length <= 2, `${upstream.accepted.length} connections`);
+  // Two at a time; on a slow machine an attempt may have been given up with its connection.
+  assert.ok(upstream.accepted.length <= 2 * ATTEMPTS_MAX, `${upstream.accepted.length}`);
 });
 
 for (const [what, make, reason] of [

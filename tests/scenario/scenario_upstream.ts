@@ -217,7 +217,8 @@ function expectedQuery(name: string, type: string, id: number, words: StepWords)
   const flags = [words.has("-rd") ? "" : "rd", "ad", words.has("cd") ? "cd" : ""];
   const dnssecOk = words.has("do");
   const sizeBytes = words.number("edns") ?? OWN_SIZE_BYTES;
-  const opt = { sizeBytes, version: 0, dnssecOk, options: [] };
+  const options = optOf(words)?.options ?? [];
+  const opt = { sizeBytes, version: 0, dnssecOk, options };
   return dnsMessage({
     id,
     flags: flags.filter((flag) => flag !== ""),

@@ -83,6 +83,7 @@ export class SimServer {
     };
     this.loop = new Loop(createPlane(start, this.sim));
     this.loop.open();
+    this.#numbers.keep(0);
     this.openCountAtStart = this.sim.openCount;
   }
 
@@ -95,6 +96,7 @@ export class SimServer {
     const plan = this.#compile(corefile);
     this.loop.adopt(plan);
     this.plan = plan;
+    this.#numbers.keep(this.sim.clock.nowMs);
   }
 
   /** Runs the server until it has nothing to do at this moment. */

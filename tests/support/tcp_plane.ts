@@ -149,11 +149,13 @@ export class TcpPlane {
         writeMs: [TIMEOUTS_DEFAULT.writeMs],
         idleMs: [TIMEOUTS_DEFAULT.idleMs],
       },
+      viewChoice: null,
       scopeViews: Int32Array.of(0),
       views: [
         {
           id: 0,
           front: null,
+          order: null,
           back: null,
           policy: { keepTtl: false, prefetch: null, staleSec: 0 },
           logClasses: 0,

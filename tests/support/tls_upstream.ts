@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import type { Certificate } from "./certificates.ts";
@@ -18,6 +18,8 @@ export interface TlsUpstream {
   readonly accepted: readonly AcceptedTls[];
   /** From now on handshakes use this one. */
   present(certificate: Certificate): void;
+  /** Ends all connections by TCP resets, in the middle of TLS. */
+  resetAll(): void;
   /** Closes all connections. */
   hangUp(): void;
 }
@@ -46,6 +48,8 @@ export async function startTlsUpstream(
   const heard: UpstreamQuery[] = [];
   const accepted: AcceptedTls[] = [];
   const server = createServer({ ...filesOf(certificate), ...tls });
+  const raw: Socket[] = [];
+  server.on("connection", (socket: Socket) => raw.push(socket));
   server.on("tlsClientError", () => {});
   server.on("secureConnection", (socket) => {
     const { servername } = socket as TLSSocket & { servername?: string | false };
@@ -92,6 +96,9 @@ export async function startTlsUpstream(
     port: (server.address() as AddressInfo).port,
     heard,
     accepted,
+    resetAll: () => {
+      for (const socket of raw.splice(0)) socket.resetAndDestroy();
+    },
     present: (other) => server.setSecureContext(filesOf(other)),
     hangUp,
   };
