@@ -9,6 +9,8 @@ setup
 # The load generator of tests/bench is C; its smoke test builds it.
 need_command gcc gcc
 [ -e /usr/include/stdio.h ] || apt_install libc6-dev
+# What is served as metrics is read by Prometheus' own checker; its test is skipped without it.
+(need_command promtool prometheus) || echo 'promtool cannot be had: its test is skipped' >&2
 # Struct layouts are checked for both architectures: the compiler and the C headers of the other one.
 case $(uname -m) in
 x86_64) other=aarch64-linux-gnu other_headers=libc6-dev-arm64-cross ;;

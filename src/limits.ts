@@ -65,6 +65,10 @@ export const UPSTREAMS_MAX = 64;
  * per worker, but takes memory only when it is used.
  */
 export const SCOPES_MAX = 1024;
+/** The same for upstreams; the last row is for all that have none of their own. */
+export const UPSTREAM_ROWS = 256;
+/** Counters that plugins declare; the last one is for those beyond. */
+export const PLUGIN_COUNTERS_MAX = 128;
 /** Sockets, each with a random port, that share one upstream's UDP traffic. */
 export const UDP_CHANNELS_PER_UPSTREAM = 4;
 /** A UDP socket towards an upstream gets a new port after so many queries, or this age. */

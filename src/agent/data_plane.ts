@@ -2,6 +2,7 @@
 
 import { controlMemory, requestStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
 import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
+import { metricsMemory } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { WorkerMessage } from "../handoff/worker_start.ts";
 import { LogDrain } from "../log/log_drain.ts";
@@ -32,6 +33,7 @@ export interface DataPlaneOptions {
 
 export class DataPlane {
   readonly countersMemory: SharedArrayBuffer;
+  readonly metricsMemory: SharedArrayBuffer;
   /** Why it could not start, or stopped by itself: a sentence without its full stop. */
   failure: string | null = null;
   /** Called when a worker ends that was not told to. */
@@ -56,6 +58,7 @@ export class DataPlane {
     this.#plan = options.plan;
     this.#cacheMemory = options.createCache();
     this.countersMemory = countersMemory(options.workerCount);
+    this.metricsMemory = metricsMemory(options.workerCount);
     const { openBell, startWorker } = options;
     const numbers = Array.from({ length: options.workerCount }, (_, index) => index + 1);
     this.#slots = numbers.map((number) => {
@@ -81,6 +84,16 @@ export class DataPlane {
   /** The workers that serve at this moment. */
   get workers(): readonly RunningWorker[] {
     return this.#slots.flatMap(({ running }) => (running === null ? [] : [running]));
+  }
+
+  /** All workers serve. */
+  get isWhole(): boolean {
+    return this.#slots.every(({ running }) => running !== null);
+  }
+
+  /** The cache that they share. */
+  get cacheMemory(): SharedArrayBuffer {
+    return this.#cacheMemory;
   }
 
   /** Where each worker can be asked for itself; empty when the plan has no private listener. */
@@ -195,6 +208,7 @@ export class DataPlane {
       plan: this.#plan,
       cacheMemory: this.#cacheMemory,
       countersMemory: this.countersMemory,
+      metricsMemory: this.metricsMemory,
       originMs: performance.timeOrigin,
       hashSeed,
       instance,

@@ -66,7 +66,7 @@ function listener(parts: Partial<ListenerPlan>): ListenerPlan {
 const PRIVATE = listener({ port: 0, isPrivate: true });
 
 function plan(generation: number, listeners: ListenerPlan[] = [listener({}), PRIVATE]): Plan {
-  return { generation, listeners, views: [] };
+  return { generation, listeners, views: [], upstreamRows: {}, pluginCounters: [] };
 }
 
 /** Private listeners have ports that tell the worker. */

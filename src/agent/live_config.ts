@@ -17,7 +17,7 @@ import type { RunOptions } from "../config/run_options.ts";
 import { DATA_LINK } from "../config/source.ts";
 import { ViewNumbers } from "../config/view_numbers.ts";
 import type { Plan } from "../handoff/plan.ts";
-import { ScopeNumbers } from "../handoff/scope_numbers.ts";
+import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import { loggerOf } from "../log/logger.ts";
 import {
   type Reading,
@@ -35,7 +35,8 @@ export interface ConfigTaker {
 }
 
 export class LiveConfig {
-  readonly scopes = new ScopeNumbers();
+  /** Of what is counted. */
+  readonly rows = new PlanNumbers();
   readonly #inputs: Inputs;
   readonly #reloadsAtOnce: boolean;
   readonly #views = new ViewNumbers();
@@ -81,7 +82,7 @@ export class LiveConfig {
     this.#generation += 1;
     return compilePlan(config, this.#generation, {
       numbers: this.#views,
-      scopes: this.scopes,
+      rows: this.rows,
       nowMs: performance.now(),
     });
   }

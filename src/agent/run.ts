@@ -15,6 +15,7 @@ import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { LiveConfig } from "./live_config.ts";
 import type { Refused } from "./reload.ts";
+import { ServerServices } from "./server_services.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
 import { workerCount } from "./worker_count.ts";
@@ -71,16 +72,30 @@ export const runAgent: RunAgent = async (options) => {
   if (interception === null) writePidFile(options);
   else void interception.ready.then(() => writePidFile(options));
   if (!options.quiet) announce(compiled, ports);
+  const services = new ServerServices({
+    dataPlane,
+    rows: live.rows,
+    reloadState: () => live?.state ?? null,
+    isIntercepting: () => interception?.isIntercepting ?? null,
+  });
+  await services.apply(live.config, compiled);
   const supervision = new Supervision(dataPlane, interception);
   // Before the addresses are taken: what keeps them from it may be the configuration.
-  live.follow({ take: (next) => takePlan(next, dataPlane, takeOver) });
+  live.follow({
+    take: async (next, config) => {
+      const problem = await takePlan(next, dataPlane, takeOver);
+      if (problem === null) await services.apply(config, next);
+      return problem;
+    },
+  });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();
-  const code = await untilEnd(dataPlane, stopped, async () => {
+  const code = await untilEnd(dataPlane, services.lameduckAfter(stopped), async () => {
     forget();
     supervision.stop();
     await live.stop();
     await end(dataPlane, interception);
+    await services.stop();
   });
   await takeOver?.close();
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });

@@ -9,7 +9,9 @@ import {
   type ViewPlan,
   type ZoneRoute,
 } from "../handoff/plan.ts";
-import { ScopeNumbers, ZONE_DROPPED } from "../handoff/scope_numbers.ts";
+import { PlanNumbers } from "../handoff/plan_numbers.ts";
+import type { PluginCounterPlan } from "../handoff/plugin_counters.ts";
+import { ZONE_DROPPED } from "../handoff/scope_numbers.ts";
 import type { PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
@@ -22,8 +24,8 @@ export const WILDCARD_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 export interface CompileOptions {
   /** Of the plans before, so that blocks which stay keep their ids. @default none */
   readonly numbers?: ViewNumbers;
-  /** The same for all plans of a process. @default none */
-  readonly scopes?: ScopeNumbers;
+  /** Of what is counted; the same for all plans of a process. @default none */
+  readonly rows?: PlanNumbers;
   /** On a clock that does not go back, for `numbers`. @default {0} */
   readonly nowMs?: number;
 }
@@ -39,7 +41,8 @@ export function compilePlan(
   generation: number,
   options: CompileOptions = {},
 ): Plan {
-  const { numbers = new ViewNumbers(), scopes = new ScopeNumbers(), nowMs = 0 } = options;
+  const { numbers = new ViewNumbers(), rows = new PlanNumbers(), nowMs = 0 } = options;
+  const { scopes } = rows;
   const compiled = config.servers.map(compileView);
   const views = compiled.map(({ plan }) => plan);
   const ids = numbers.assign(views.map(keyOf), nowMs);
@@ -75,7 +78,28 @@ export function compilePlan(
     generation,
     listeners: [...listeners.values()] satisfies ListenerPlan[],
     views: views.map((view, index) => ({ id: ids[index]!, ...view })),
+    upstreamRows: upstreamRows(views, rows),
+    pluginCounters: pluginCounters(config, rows),
   };
+}
+
+function upstreamRows(views: readonly ViewDraftPlan[], { upstreams }: PlanNumbers) {
+  const used = views.flatMap(({ forwards }) => forwards.flatMap((forward) => forward.upstreams));
+  const names = used.map(({ address, port }) => formatEndpoint(address, port));
+  return Object.fromEntries(names.map((name) => [name, upstreams.numberOf(name)]));
+}
+
+/** Of the plugins of all blocks, each counter once. */
+function pluginCounters({ servers }: Config, numbers: PlanNumbers): PluginCounterPlan[] {
+  const declared = servers.flatMap(({ plugins }) =>
+    PLUGIN_NAMES.flatMap((name) => {
+      const setup = PLUGINS[name] as PluginSetup<unknown>;
+      const settings = plugins[name];
+      return settings === undefined ? [] : (setup.counters?.(settings) ?? []);
+    }),
+  );
+  const plans = declared.map((declaration) => numbers.pluginCounters.planOf(declaration));
+  return [...new Map(plans.map((plan) => [plan.key, plan])).values()];
 }
 
 /** Files besides the Corefile that the configuration was made from, each once. */

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyViewPlan, type Plan, TIMEOUTS_DEFAULT, type ZoneRoute } from "../handoff/plan.ts";
-import { ScopeNumbers } from "../handoff/scope_numbers.ts";
+import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import { compilePlan, watchedFiles } from "./compile.ts";
 import { requireConfig } from "./load.ts";
 import { memorySource } from "./source.ts";
 
-function compile(text: string, scopes?: ScopeNumbers): Plan {
+function compile(text: string, rows?: PlanNumbers): Plan {
   const { config } = requireConfig({ confFile: null, source: memorySource({ Corefile: text }) });
-  return compilePlan(config, 7, scopes === undefined ? {} : { scopes });
+  return compilePlan(config, 7, rows === undefined ? {} : { rows });
 }
 
 function listener(address: string, port: number, droppedScope: number, zones: ZoneRoute[]) {
@@ -56,9 +56,10 @@ test("compilePlan() listens on both wildcards for a block without bind", () => {
 });
 
 test("compilePlan() keeps the number of a server and zone, and labels it as CoreDNS does", () => {
-  const scopes = new ScopeNumbers();
-  compile("a b {\nbind 192.0.2.1 2001:db8::1\n}", scopes);
-  const [first, second] = compile("c:54 {\n}\nb {\nbind 2001:db8::1\n}", scopes).listeners;
+  const numbers = new PlanNumbers();
+  const { scopes } = numbers;
+  compile("a b {\nbind 192.0.2.1 2001:db8::1\n}", numbers);
+  const [first, second] = compile("c:54 {\n}\nb {\nbind 2001:db8::1\n}", numbers).listeners;
   assert.deepEqual(
     [first, second].map(({ zones }) => scopes.labels[zones[0].scope]),
     [
@@ -103,14 +104,14 @@ test("compilePlan() gives plain data that a worker can be sent", () => {
 });
 
 test("compilePlan() gives blocks of one zone scopes of their own, with the names of their views", () => {
-  const scopes = new ScopeNumbers();
+  const rows = new PlanNumbers();
   const view = ". {\n bind 192.0.2.10\n view x {\n expr do()\n }\n forward . 192.0.2.1\n}\n";
-  const plan = compile(`${view}. {\n bind 192.0.2.10\n forward . 192.0.2.2\n}`, scopes);
+  const plan = compile(`${view}. {\n bind 192.0.2.10\n forward . 192.0.2.2\n}`, rows);
   assert.deepEqual(
     plan.listeners[0]?.zones.map(({ zone, view, scope }) => [
       zone,
       view,
-      scopes.labels[scope]?.view,
+      rows.scopes.labels[scope]?.view,
     ]),
     [
       [".", 0, "x"],

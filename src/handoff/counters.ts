@@ -37,6 +37,7 @@ export const COUNTER_NAMES = [
   "upstreamErrors",
   "upstreamTruncated",
   "upstreamFailovers",
+  "upstreamsAllDown",
   "upstreamSocketsOpened",
   "loopsFound",
   "tcpAccepted",

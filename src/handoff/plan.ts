@@ -12,6 +12,7 @@ import {
   TCP_CLIENT_WRITE_MS,
   UDP_ANSWER_BYTES_MAX,
 } from "../limits.ts";
+import type { PluginCounterPlan } from "./plugin_counters.ts";
 
 /** One UDP and TCP address to listen on, and which zones are answered there. */
 export interface ListenerPlan {
@@ -92,6 +93,8 @@ export interface ViewPlan {
   /** Lines of level debug are logged. */
   readonly debug: boolean;
   readonly log: readonly LogPlan[];
+  /** Queries and answers are counted by scope, for `prometheus`. */
+  readonly metrics: boolean;
   /** Zones in which logs know what plugins have found out about a query; empty: none. */
   readonly metadata: readonly string[];
   /** Answers by UDP, and replies to what the block asks, are not larger. */
@@ -113,6 +116,7 @@ export function emptyViewPlan(name: string, zones: readonly string[]): Omit<View
     stacktrace: false,
     debug: false,
     log: [],
+    metrics: false,
     metadata: [],
     udpBytesMax: UDP_ANSWER_BYTES_MAX,
     deadlineMs: QUESTION_DEADLINE_MS,
@@ -300,4 +304,8 @@ export interface Plan {
   readonly generation: number;
   readonly listeners: readonly ListenerPlan[];
   readonly views: readonly ViewPlan[];
+  /** Rows in which upstreams are counted, by `ADDRESS:PORT`; see metrics_memory.ts. */
+  readonly upstreamRows: Readonly<Record<string, number>>;
+  /** Counters that plugins of any view have declared. */
+  readonly pluginCounters: readonly PluginCounterPlan[];
 }

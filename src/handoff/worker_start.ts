@@ -12,6 +12,8 @@ export interface WorkerStart {
   readonly plans: MessagePort;
   readonly cacheMemory: SharedArrayBuffer;
   readonly countersMemory: SharedArrayBuffer;
+  /** See metrics_memory.ts. */
+  readonly metricsMemory: SharedArrayBuffer;
   readonly controlMemory: SharedArrayBuffer;
   readonly ringMemory: SharedArrayBuffer;
   /** `performance.timeOrigin` of the control plane: all clocks count from it. */

@@ -1,11 +1,14 @@
 /**
- * Counters and gauges, and their text for Prometheus (format 0.0.4). It knows nothing of what is
- * counted: whoever makes a metric gives its name, its help and the values of its labels.
+ * Counters, gauges and histograms, and their text for Prometheus (format 0.0.4). It knows nothing
+ * of what is counted: whoever makes a metric gives its name, its help and the values of its labels.
+ *
+ * A metric is either kept here (`counter()`, `gauge()`, `histogram()`) or collected when it is
+ * asked for (`collect()`), from whoever counts it.
  */
 
 import { assert } from "../std/assert.ts";
 
-export type MetricType = "counter" | "gauge";
+export type MetricType = "counter" | "gauge" | "histogram";
 
 /** Values by label name; the names are those that the metric was made with. */
 export type LabelValues = Readonly<Record<string, string>>;
@@ -30,88 +33,162 @@ export interface Gauge {
   clear(): void;
 }
 
+export interface Histogram {
+  observe(value: number, values?: LabelValues): void;
+}
+
+/** One series of a counter or gauge, or of a histogram. */
+export type Sample = { readonly labels: LabelValues } & (
+  | { readonly value: number }
+  /** What is in each bucket, +Inf included, and not in those before. */
+  | { readonly buckets: ArrayLike<number>; readonly sum: number }
+);
+
+/** A metric as it is at one moment. */
+export interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: MetricType;
+  /** Upper bounds of the buckets of a histogram, without +Inf. */
+  readonly bounds?: readonly number[];
+  readonly samples: readonly Sample[];
+}
+
 export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 export class Registry {
-  readonly #metrics = new Map<string, Metric>();
+  readonly #names = new Set<string>();
+  readonly #collectors: (() => readonly Family[])[] = [];
 
   counter(options: MetricOptions): Counter {
     assert(options.name.endsWith("_total"), "the name of a counter ends in _total");
-    const metric = this.#add("counter", options);
-    return { add: (values = {}, by = 1) => metric.add(values, by) };
+    const metric = this.#add(options);
+    const values = new Map<string, { readonly labels: LabelValues; value: number }>();
+    this.#collectors.push(() => [{ ...metric, type: "counter", samples: [...values.values()] }]);
+    return {
+      add: (labels = {}, by = 1) => {
+        assert(by >= 0, "a counter does not go down");
+        seriesOf(values, metric.labels, labels, (ordered) => ({
+          labels: ordered,
+          value: 0,
+        })).value += by;
+      },
+    };
   }
 
   gauge(options: MetricOptions): Gauge {
-    const metric = this.#add("gauge", options);
+    const metric = this.#add(options);
+    const values = new Map<string, { readonly labels: LabelValues; value: number }>();
+    this.#collectors.push(() => [{ ...metric, type: "gauge", samples: [...values.values()] }]);
     return {
-      set: (value, values = {}) => metric.set(values, value),
-      clear: () => metric.clear(),
+      set: (value, labels = {}) => {
+        seriesOf(values, metric.labels, labels, (ordered) => ({ labels: ordered, value })).value =
+          value;
+      },
+      clear: () => values.clear(),
     };
+  }
+
+  /** @param bounds of the buckets, rising, without +Inf. */
+  histogram(options: MetricOptions, bounds: readonly number[]): Histogram {
+    const metric = this.#add(options);
+    const series = new Map<string, { labels: LabelValues; buckets: number[]; sum: number }>();
+    this.#collectors.push(() => [
+      { ...metric, type: "histogram", bounds, samples: [...series.values()] },
+    ]);
+    return {
+      observe: (value, labels = {}) => {
+        const found = seriesOf(series, metric.labels, labels, (ordered) => ({
+          labels: ordered,
+          buckets: new Array<number>(bounds.length + 1).fill(0),
+          sum: 0,
+        }));
+        const bucket = bounds.findIndex((bound) => value <= bound);
+        found.buckets[bucket < 0 ? bounds.length : bucket]! += 1;
+        found.sum += value;
+      },
+    };
+  }
+
+  /** Metrics that somebody else counts, asked for with every text. */
+  collect(collector: () => readonly Family[]): void {
+    this.#collectors.push(collector);
   }
 
   /** All metrics in the order in which they were made; one without series is left out. */
   text(): string {
-    return [...this.#metrics.values()].map((metric) => metric.text()).join("");
+    return this.#collectors.flatMap((collector) => collector().map(familyText)).join("");
   }
 
-  #add(type: MetricType, options: MetricOptions): Metric {
-    assert(NAME.test(options.name), "the name of a metric is not valid");
-    assert(!this.#metrics.has(options.name), "a metric of that name is there already");
-    const metric = new Metric(type, options);
-    this.#metrics.set(options.name, metric);
-    return metric;
+  #add({ name, help, labels = [] }: MetricOptions) {
+    assert(NAME.test(name), "the name of a metric is not valid");
+    assert(!this.#names.has(name), "a metric of that name is there already");
+    for (const label of labels) assert(LABEL_NAME.test(label), "the name of a label is not valid");
+    this.#names.add(name);
+    return { name, help, labels };
   }
 }
 
-/** A metric with its series; `{kind="tun"}` is the key of one, and empty without labels. */
-class Metric {
-  readonly #head: string;
-  readonly #name: string;
-  readonly #labels: readonly string[];
-  readonly #series = new Map<string, number>();
-
-  constructor(type: MetricType, { name, help, labels = [] }: MetricOptions) {
-    for (const label of labels) assert(LABEL_NAME.test(label), "the name of a label is not valid");
-    this.#name = name;
-    this.#labels = labels;
-    this.#head = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+/** Text of one metric; empty without series. */
+export function familyText({ name, help, type, bounds = [], samples }: Family): string {
+  if (samples.length === 0) return "";
+  const lines = [`# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`];
+  for (const sample of samples) {
+    const labels = labelsText(sample.labels);
+    if ("value" in sample) lines.push(`${name}${braced(labels)} ${formatValue(sample.value)}\n`);
+    else lines.push(histogramText(name, labels, bounds, sample));
   }
+  return lines.join("");
+}
 
-  add(values: LabelValues, by: number): void {
-    assert(by >= 0, "a counter does not go down");
-    const key = this.#keyOf(values);
-    this.#series.set(key, (this.#series.get(key) ?? 0) + by);
+function histogramText(
+  name: string,
+  labels: string,
+  bounds: readonly number[],
+  { buckets, sum }: { readonly buckets: ArrayLike<number>; readonly sum: number },
+): string {
+  let text = "";
+  let count = 0;
+  for (let index = 0; index <= bounds.length; index++) {
+    count += buckets[index] ?? 0;
+    const bound = formatValue(bounds[index] ?? Number.POSITIVE_INFINITY);
+    text += `${name}_bucket{${labels}${labels === "" ? "" : ","}le="${bound}"} ${count}\n`;
   }
+  const shown = braced(labels);
+  return `${text}${name}_sum${shown} ${formatValue(sum)}\n${name}_count${shown} ${count}\n`;
+}
 
-  set(values: LabelValues, value: number): void {
-    this.#series.set(this.#keyOf(values), value);
+/** The series of `values`, which must be those of the metric; made the first time. */
+function seriesOf<Series>(
+  all: Map<string, Series>,
+  names: readonly string[],
+  values: LabelValues,
+  make: (ordered: LabelValues) => Series,
+): Series {
+  const isRight =
+    Object.keys(values).length === names.length &&
+    names.every((name) => Object.hasOwn(values, name));
+  assert(isRight, "the labels are not those of the metric");
+  const key = JSON.stringify(names.map((name) => values[name]));
+  let series = all.get(key);
+  if (series === undefined) {
+    series = make(Object.fromEntries(names.map((name) => [name, values[name]!])));
+    all.set(key, series);
   }
+  return series;
+}
 
-  clear(): void {
-    this.#series.clear();
-  }
+function labelsText(labels: LabelValues): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+    .join(",");
+}
 
-  text(): string {
-    if (this.#series.size === 0) return "";
-    const lines = [...this.#series].map(
-      ([key, value]) => `${this.#name}${key} ${formatValue(value)}\n`,
-    );
-    return this.#head + lines.join("");
-  }
-
-  #keyOf(values: LabelValues): string {
-    const count = Object.keys(values).length;
-    assert(count === this.#labels.length, "the labels are not those of the metric");
-    if (count === 0) return "";
-    const parts = this.#labels.map((label) => {
-      assert(values[label] !== undefined, "the labels are not those of the metric");
-      return `${label}="${escapeLabel(values[label])}"`;
-    });
-    return `{${parts.join(",")}}`;
-  }
+function braced(labels: string): string {
+  return labels === "" ? "" : `{${labels}}`;
 }
 
 function escapeHelp(text: string): string {

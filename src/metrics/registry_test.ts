@@ -103,3 +103,34 @@ test("interceptionMetrics() shows everything from the start and follows what hap
   assert.doesNotMatch(registry.text(), /lease_info/);
   assert.match(registry.text(), /^nodens_intercepting 0$/m);
 });
+
+test("Registry.histogram() counts in cumulative buckets, with sum and count", () => {
+  const registry = new Registry();
+  const options = { name: "t_seconds", help: "How long.", labels: ["kind"] };
+  const histogram = registry.histogram(options, [0.1, 1]);
+  for (const value of [0.05, 0.1, 0.5, 3]) histogram.observe(value, { kind: "a" });
+  assert.equal(
+    registry.text(),
+    [
+      "# HELP t_seconds How long.",
+      "# TYPE t_seconds histogram",
+      't_seconds_bucket{kind="a",le="0.1"} 2',
+      't_seconds_bucket{kind="a",le="1"} 3',
+      't_seconds_bucket{kind="a",le="+Inf"} 4',
+      't_seconds_sum{kind="a"} 3.65',
+      't_seconds_count{kind="a"} 4',
+      "",
+    ].join("\n"),
+  );
+});
+
+test("Registry.collect() asks for metrics with every text", () => {
+  const registry = new Registry();
+  let value = 0;
+  registry.collect(() => [
+    { name: "a_total", help: "", type: "counter", samples: [{ labels: {}, value }] },
+    { name: "b", help: "", type: "gauge", samples: [] },
+  ]);
+  value = 7;
+  assert.equal(registry.text(), "# HELP a_total \n# TYPE a_total counter\na_total 7\n");
+});

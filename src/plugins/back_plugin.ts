@@ -6,6 +6,7 @@
  * clients ask it.
  */
 
+import type { PluginCounter } from "../handoff/plugin_counters.ts";
 import type { DnsMessage } from "../wire/message.ts";
 import type { Request } from "./front_plugin.ts";
 
@@ -23,4 +24,9 @@ export interface StageContext {
   readonly zones: readonly string[];
   /** A whole number from 0 to below `limit`, at random. */
   readonly randomBelow: (limit: number) => number;
+  /**
+   * A counter that the plugin's setup has declared, for whatever query is being handled. To be
+   * asked for once, when the plugin is made. One that was not declared counts nothing.
+   */
+  readonly counter: (name: string, labels?: Readonly<Record<string, string>>) => PluginCounter;
 }

@@ -11,6 +11,7 @@ import type { Directive } from "../config/parser.ts";
 import type { Problems } from "../config/problem.ts";
 import type { ConfigSource } from "../config/source.ts";
 import type { TimeoutsPlan, ViewPlan } from "../handoff/plan.ts";
+import type { PluginCounterDeclaration } from "../handoff/plugin_counters.ts";
 
 export interface PluginSetup<Settings> {
   /** The directive. */
@@ -25,6 +26,8 @@ export interface PluginSetup<Settings> {
    * Whatever is wrong goes to `context.problems`; the settings returned are then not used.
    */
   parse(directives: readonly Directive[], context: SetupContext): Settings;
+  /** Counters of the plugin's own, see handoff/plugin_counters.ts. */
+  counters?(settings: Settings): readonly PluginCounterDeclaration[];
   /** Adds what checked settings mean to the plan of the server block. */
   contribute(settings: Settings, view: ViewDraft): void;
   /** Files whose contents are part of the settings. None when it is left out. */

@@ -14,6 +14,7 @@ import { errorsSetup } from "./errors/setup.ts";
 import { filterAaaaSetup } from "./filter_aaaa/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { headerSetup } from "./header/setup.ts";
+import { healthSetup } from "./health/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
 import { loadbalanceSetup } from "./loadbalance/setup.ts";
 import { localSetup } from "./local/setup.ts";
@@ -23,6 +24,9 @@ import { metadataSetup } from "./metadata/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
 import { multisocketSetup } from "./multisocket/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
+import { pprofSetup } from "./pprof/setup.ts";
+import { prometheusSetup } from "./prometheus/setup.ts";
+import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
 import { rewriteSetup } from "./rewrite/setup.ts";
 import { searchCutSetup } from "./search_cut/setup.ts";
@@ -37,6 +41,10 @@ export const PLUGINS = {
   any: anySetup,
   nsid: nsidSetup,
   bind: bindSetup,
+  ready: readySetup,
+  health: healthSetup,
+  pprof: pprofSetup,
+  prometheus: prometheusSetup,
   dns64: dns64Setup,
   errors: errorsSetup,
   log: logSetup,

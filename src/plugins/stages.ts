@@ -30,6 +30,12 @@ import { type Condition, parseCondition } from "./view/expression.ts";
 import type { ViewSettings } from "./view/settings.ts";
 import { WhoamiPlugin } from "./whoami/back.ts";
 
+/** A plugin at one of the stages, and its directive. */
+export interface Placed<Plugin> {
+  readonly directive: string;
+  readonly plugin: Plugin;
+}
+
 /** Null: with these settings it has nothing to do at that stage. */
 type Maker<Plugin> = (settings: never, context: StageContext) => Plugin | null;
 
@@ -87,7 +93,7 @@ export function createConditions(plans: readonly PluginPlan[]): readonly Conditi
 export function createFrontPlugins(
   plans: readonly PluginPlan[],
   context: StageContext,
-): FrontPlugin[] {
+): Placed<FrontPlugin>[] {
   return create(FRONT, plans, context);
 }
 
@@ -95,7 +101,7 @@ export function createFrontPlugins(
 export function createGatePlugins(
   plans: readonly PluginPlan[],
   context: StageContext,
-): GatePlugin[] {
+): Placed<GatePlugin>[] {
   return create(GATES, plans, context);
 }
 
@@ -103,7 +109,7 @@ export function createGatePlugins(
 export function createAmendPlugins(
   plans: readonly PluginPlan[],
   context: StageContext,
-): AmendPlugin[] {
+): Placed<AmendPlugin>[] {
   return create(AMENDS, plans, context);
 }
 
@@ -111,7 +117,7 @@ export function createAmendPlugins(
 export function createBackPlugins(
   plans: readonly PluginPlan[],
   context: StageContext,
-): BackPlugin[] {
+): Placed<BackPlugin>[] {
   return create(BACK, plans, context);
 }
 
@@ -119,9 +125,10 @@ function create<Plugin>(
   makers: Readonly<Record<string, Maker<Plugin>>>,
   plans: readonly PluginPlan[],
   context: StageContext,
-): Plugin[] {
-  return plans.flatMap(({ plugin, settings }) => {
-    if (!Object.hasOwn(makers, plugin)) return [];
-    return makers[plugin]!(settings as never, context) ?? [];
+): Placed<Plugin>[] {
+  return plans.flatMap(({ plugin: directive, settings }) => {
+    if (!Object.hasOwn(makers, directive)) return [];
+    const plugin = makers[directive]!(settings as never, context);
+    return plugin === null ? [] : [{ directive, plugin }];
   });
 }

@@ -19,11 +19,18 @@ import {
 } from "../wire/constants.ts";
 import { questionBytes } from "../wire/message.ts";
 import { QUERY_OK, Query, readQuery } from "../wire/query.ts";
-import type { BackPlugin } from "./back_plugin.ts";
+import type { BackPlugin, StageContext } from "./back_plugin.ts";
 import type { FrontPlugin, Request } from "./front_plugin.ts";
 import type { GatePlugin } from "./gate_plugin.ts";
 import type { PluginSetup, ViewDraft } from "./plugin_setup.ts";
 import { createBackPlugins, createFrontPlugins, createGatePlugins } from "./stages.ts";
+
+/** What plugins know of a server block for the root; nothing is counted. */
+export const STAGE_CONTEXT: StageContext = {
+  zones: ["."],
+  randomBelow: () => 0,
+  counter: () => ({ add: () => {}, set: () => {} }),
+};
 
 export interface SetupResult<Settings> {
   readonly settings: Settings;
@@ -79,9 +86,9 @@ export function frontPlugin<Settings>(
   directives: string,
   options: SetupOptions = {},
 ): FrontPlugin {
-  const [plugin] = createFrontPlugins(plansOf(setup, directives, options), context(options));
-  assert.ok(plugin !== undefined);
-  return plugin;
+  const [placed] = createFrontPlugins(plansOf(setup, directives, options), context(options));
+  assert.ok(placed !== undefined);
+  return placed.plugin;
 }
 
 /** The plugin behind the cache that `directives` make in a server block for `zones`. */
@@ -90,9 +97,9 @@ export function backPlugin<Settings>(
   directives: string,
   options: SetupOptions = {},
 ): BackPlugin {
-  const [plugin] = createBackPlugins(plansOf(setup, directives, options), context(options));
-  assert.ok(plugin !== undefined);
-  return plugin;
+  const [placed] = createBackPlugins(plansOf(setup, directives, options), context(options));
+  assert.ok(placed !== undefined);
+  return placed.plugin;
 }
 
 /** The plugin right before the cache that `directives` make. */
@@ -101,9 +108,9 @@ export function gatePlugin<Settings>(
   directives: string,
   options: SetupOptions = {},
 ): GatePlugin {
-  const [plugin] = createGatePlugins(plansOf(setup, directives, options), context(options));
-  assert.ok(plugin !== undefined);
-  return plugin;
+  const [placed] = createGatePlugins(plansOf(setup, directives, options), context(options));
+  assert.ok(placed !== undefined);
+  return placed.plugin;
 }
 
 /** A query as the data plane has read it. */
@@ -163,6 +170,6 @@ function plansOf<Settings>(
   return structuredClone(readSetup(setup, directives, options).view.plugins);
 }
 
-function context({ zones = ["."] }: SetupOptions) {
-  return { zones, randomBelow: () => 0 };
+function context({ zones = ["."] }: SetupOptions): StageContext {
+  return { ...STAGE_CONTEXT, zones };
 }

@@ -56,9 +56,10 @@ export function useListeners(
   listeners: readonly number[],
 ): number[] {
   const { listeners: table } = plane;
-  plans.forEach(({ zones, timeouts }, index) => {
+  plans.forEach(({ zones, droppedScope, timeouts }, index) => {
     const listener = listeners[index]!;
     table.routers[listener] = new ZoneRouter(firstOfZones(zones));
+    table.droppedScopes[listener] = droppedScope;
     table.readMs[listener] = timeouts.readMs;
     table.writeMs[listener] = timeouts.writeMs;
     table.idleMs[listener] = timeouts.idleMs;

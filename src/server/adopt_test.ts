@@ -222,7 +222,7 @@ test("adopt() keeps what exchanges need, for as long as they take", () => {
   for (const gone of ["", block(GOES.address, "203.0.113.3", "", "example.org:53")]) {
     const server = twoBlocks();
     const view = server.loop.plane.views[1]!;
-    Object.assign(view, { front: new FrontStage([new Persistent()]) });
+    Object.assign(view, { front: new FrontStage([new Persistent()], [0]) });
     const own = new DnsUpstream(server.sim, "203.0.113.2");
     const other = new DnsUpstream(server.sim, "203.0.113.3");
     const client = new DnsClient(server.sim, GOES);

@@ -1,7 +1,7 @@
 /** Upstreams of a new plan, in numbered places that stay theirs over changes of the plan. */
 
 import type { ForwardPlan, Plan } from "../handoff/plan.ts";
-import { CHANNELS_MAX, UPSTREAMS_MAX } from "../limits.ts";
+import { CHANNELS_MAX, UPSTREAM_ROWS, UPSTREAMS_MAX } from "../limits.ts";
 import { CHANNEL_TCP } from "../upstream/channels.ts";
 import type { Route } from "../upstream/route.ts";
 import { Upstream, type UpstreamSettings, upstreamSettings } from "../upstream/upstream.ts";
@@ -57,7 +57,9 @@ export function prepareUpstreams(
       throw new RangeError(`Cannot use this configuration yet: ${why}`);
     }
     numbers.set(text, number);
-    upstreams.set(number, new Upstream(settings));
+    const upstream = new Upstream(settings);
+    upstream.metricsRow = plan.upstreamRows[upstream.name] ?? UPSTREAM_ROWS - 1;
+    upstreams.set(number, upstream);
     plane.reserveUpstream(number);
   }
   return {

@@ -17,7 +17,8 @@ import { VIEW_LEAVE_MS } from "../limits.ts";
 import { Route } from "../upstream/route.ts";
 import { prepareUpstreams, type UpstreamChange, useUpstreams } from "./adopt_upstreams.ts";
 import type { Plane } from "./plane.ts";
-import { View } from "./view.ts";
+import { PluginCounterRows } from "./plugin_counter_rows.ts";
+import { View, type ViewContext } from "./view.ts";
 
 /** Calls that take a few thousand answers of a view out of the cache, in one sweep. */
 const FORGET_CALLS_PER_SWEEP = 2;
@@ -59,11 +60,12 @@ export function prepareViews(plane: Plane, plan: Plan): ViewChange {
   const kept = keptRoutes(plane, replaced);
   const upstreams = prepareUpstreams(plane, plan, kept);
   const numbers = freeRoutes(plane, kept);
+  const context = contextOf(plane, plan);
   const made = changed.map((view) => {
     const routes = view.forwards.map((forward) =>
       createRoute(plane, forward, { number: numbers.next().value, upstreams }),
     );
-    return new View(view.id, view, routes, (limit) => plane.random.below(limit));
+    return new View(view.id, view, routes, context);
   });
   return { upstreams, views: made, gone: [...tables.views].filter((id) => !ids.has(id)) };
 }
@@ -84,6 +86,7 @@ export function applyViews(plane: Plane, plan: Plan, change: ViewChange): void {
   }
   plane.plan = plan;
   plane.scopeViews = scopeViewsOf(plan, plane.scopeViews);
+  plane.countsDropped = plan.views.some(({ metrics }) => metrics);
   tables.isCacheDue = true;
   settleCache(plane);
   plane.loopWatch.adopt(plane);
@@ -120,6 +123,14 @@ function settleCache(plane: Plane): void {
   if (!tables.isCacheDue) return;
   const capacities = plan.views.map((view) => viewCapacity(view.id, view.cache));
   tables.isCacheDue = !cache.setViews(capacities, plane.nowSec);
+}
+
+function contextOf({ metrics, client, random }: Plane, plan: Plan): ViewContext {
+  const counters = new PluginCounterRows(metrics.plugins, client, plan.pluginCounters);
+  return {
+    randomBelow: (limit) => random.below(limit),
+    counter: (name, labels) => counters.counter(name, labels),
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { GatePlugin } from "../plugins/gate_plugin.ts";
 import { writeDenial } from "../wire/denial_answer.ts";
 import { amendAnswer } from "./amend_answer.ts";
 import { NO_ANSWER } from "./answer_codes.ts";
-import { logAtOnce } from "./note_hit.ts";
+import { logAtOnce, noteGiven } from "./note_hit.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
 
@@ -33,6 +33,7 @@ export function answerAtGate(
       soa,
     );
     const length = amendAnswer(plane, view, target, denied, limitBytes);
+    if (view.counts) noteGiven(plane, target, length, view.gateAnswerers[index]!);
     if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
     return length;
   }

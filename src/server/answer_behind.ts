@@ -11,13 +11,14 @@ import { requestOf } from "./request.ts";
 import type { View } from "./view.ts";
 
 /**
- * Asks `plugins` of `view` for an answer to `plane.query`.
+ * Asks `plugins` of `view` for an answer to `plane.query`. Which of them has one is in
+ * `plane.answeredBy`.
  *
  * @returns true when there is one: `plane.reply` then tells of it, as of an upstream's.
  */
 export function answerBehind(plane: Plane, view: View, plugins: readonly BackPlugin[]): boolean {
   const request = requestOf(plane);
-  for (const plugin of plugins) {
+  for (const [index, plugin] of plugins.entries()) {
     let answer: DnsMessage | null;
     try {
       answer = plugin.answer(request);
@@ -27,6 +28,7 @@ export function answerBehind(plane: Plane, view: View, plugins: readonly BackPlu
       answer = messageFor(request, { rcode: RCODE_SERVFAIL });
     }
     if (answer === null) continue;
+    plane.answeredBy = view.backAnswerers[index]!;
     if (readOwn(plane, answer)) return true;
     plane.counters[COUNTER.panics]! += 1;
     return readOwn(plane, messageFor(request, { rcode: RCODE_SERVFAIL }));

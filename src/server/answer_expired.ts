@@ -13,8 +13,9 @@ import { writeAnswer } from "../wire/answer.ts";
 import { amendAnswer } from "./amend_answer.ts";
 import { ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { expectStale } from "./ask.ts";
+import { countMiss, countServedStale } from "./count_answer.ts";
 import { answerOwn, handleMiss } from "./handle_miss.ts";
-import { logAtOnce, noteDenial } from "./note_hit.ts";
+import { logAtOnce, noteDenial, noteHit, noteRefusal } from "./note_hit.ts";
 import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { refresh } from "./refresh.ts";
@@ -34,10 +35,9 @@ export function answerExpired(
   target: number,
   limitBytes: number,
 ): number {
-  const { cache, pending, query, counters, nowSec } = plane;
+  const { cache, pending, query, nowSec } = plane;
   if (cache.kind === KIND_SERVFAIL || cache.expiresAtSec + policy.staleSec <= nowSec) {
-    counters[COUNTER.misses]! += 1;
-    return handleMiss(plane, view, variant, true, target, limitBytes);
+    return askAnew(plane, view, variant, target, limitBytes);
   }
   const slot = pending.find(query, view.id, variant);
   const isUnderWay = slot !== NO_SLOT;
@@ -48,14 +48,13 @@ export function answerExpired(
     // Plugins behind the cache have a fresh answer at no cost.
     const own = answerOwn(plane, view, variant, true, target, limitBytes);
     if (own !== NO_ANSWER) {
-      counters[COUNTER.misses]! += 1;
+      noteMiss(plane, view);
       return own;
     }
   }
   const length = giveStale(plane, view, policy, target, limitBytes);
   if (length === NO_ANSWER) {
-    counters[COUNTER.misses]! += 1;
-    return handleMiss(plane, view, variant, true, target, limitBytes);
+    return askAnew(plane, view, variant, target, limitBytes);
   }
   if (mayAsk && !isUnderWay) refresh(plane, view, variant);
   return length;
@@ -76,22 +75,40 @@ function verify(
   target: number,
   limitBytes: number,
 ): number {
-  const { pending, query, counters } = plane;
+  const { pending, query } = plane;
   const length = handleMiss(plane, view, variant, true, target, limitBytes);
   if (length !== ANSWER_LATER) {
     // No room to wait, or nobody to ask: what was written is an error.
     const given = giveStale(plane, view, policy, target, limitBytes);
     if (given !== NO_ANSWER) return given;
-    counters[COUNTER.misses]! += 1;
-    return handleMiss(plane, view, variant, true, target, limitBytes);
+    return askAnew(plane, view, variant, target, limitBytes);
   }
-  counters[COUNTER.misses]! += 1;
+  noteMiss(plane, view);
   if (policy.verifyTimeoutMs === 0) return ANSWER_LATER;
   const slot = pending.find(query, view.id, variant);
   if (slot !== NO_SLOT && pending.staleMs[slot] === Number.POSITIVE_INFINITY) {
     expectStale(plane, slot, pending.startedMs[slot]! + policy.verifyTimeoutMs);
   }
   return ANSWER_LATER;
+}
+
+/** The expired answer is of no use. */
+function askAnew(
+  plane: Plane,
+  view: View,
+  variant: number,
+  target: number,
+  limitBytes: number,
+): number {
+  noteMiss(plane, view);
+  const refused = handleMiss(plane, view, variant, true, target, limitBytes);
+  if (refused > 0 && view.counts) noteRefusal(plane, target, refused);
+  return refused;
+}
+
+function noteMiss(plane: Plane, view: View): void {
+  plane.counters[COUNTER.misses]! += 1;
+  if (view.counts) countMiss(plane);
 }
 
 /** Writes the entry that was found, as a stale answer. NO_ANSWER when it was just written over. */
@@ -130,6 +147,10 @@ function giveStale(
   const explained = addExtendedError(plane.view, target, length, limitBytes, hasOpt, infoCode);
   const ordered = orderAnswer(plane, view, target, explained, limitBytes);
   const whole = amendAnswer(plane, view, target, ordered, limitBytes);
+  if (view.counts) {
+    countServedStale(plane);
+    noteHit(plane, target, whole);
+  }
   if (view.logClasses !== 0) logAtOnce(plane, view, target, whole);
   return whole;
 }

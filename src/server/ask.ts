@@ -25,6 +25,7 @@ import { NO_UPSTREAM } from "../upstream/route.ts";
 import { FLAG_AD, FLAG_CD, FLAG_RD } from "../wire/constants.ts";
 import { answerEarly } from "./answer_early.ts";
 import { leaveSilentConnection, noteFailure } from "./attempts.ts";
+import { countAsked } from "./count_upstream.ts";
 import { finishFailed } from "./finish.ts";
 import type { Plane } from "./plane.ts";
 import { chooseChannel, freeId, NO_ID, writeTo } from "./send_query.ts";
@@ -38,6 +39,7 @@ export function ask(plane: Plane, slot: number): void {
   const route = plane.routes[pending.routes[slot]!]!;
   while (pending.attemptCounts[slot]! < route.attemptsMax) {
     const position = route.choose(pending.triedBits[slot]!);
+    if (route.foundNoneUp) plane.counters[COUNTER.upstreamsAllDown]! += 1;
     if (position === NO_UPSTREAM) {
       reason = route.isLoop ? REASON_LOOP : REASON_UPSTREAMS_DOWN;
       break;
@@ -152,6 +154,7 @@ function send(plane: Plane, slot: number, upstream: number): boolean {
     options ?? null,
   );
   if (!sent) return false;
+  countAsked(plane, upstream, channel);
   pending.beginAttempt(slot, channel, id, upstream, withOpt, plane.nowMs);
   channels.inFlightCounts[channel]! += 1;
   plane.counters[COUNTER.upstreamQueries]! += 1;

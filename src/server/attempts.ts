@@ -3,6 +3,7 @@
 
 import { REASON_DOWN, REASON_UP } from "../handoff/records.ts";
 import { CHANNEL_TCP, NO_CHANNEL } from "../upstream/channels.ts";
+import { countCheckFailed, countReplied } from "./count_upstream.ts";
 import { logHealth } from "./log_answer.ts";
 import type { Plane } from "./plane.ts";
 
@@ -42,9 +43,16 @@ export function noteFailure(plane: Plane, upstream: number): void {
   if (known.noteFailure(plane.nowMs)) logHealth(plane, known.nameBytes, REASON_DOWN);
 }
 
-/** An upstream has answered a question, `roundTripMs` after it was asked. */
+/** A health probe was not answered. */
+export function noteProbeFailure(plane: Plane, upstream: number): void {
+  countCheckFailed(plane, plane.upstreams[upstream]!);
+  noteFailure(plane, upstream);
+}
+
+/** An upstream has answered a question, as `plane.reply` says, `roundTripMs` after it was asked. */
 export function noteReply(plane: Plane, upstream: number, roundTripMs: number): void {
   const known = plane.upstreams[upstream];
+  countReplied(plane, known, plane.reply.rcode, roundTripMs);
   if (known.noteReply(roundTripMs)) logHealth(plane, known.nameBytes, REASON_UP);
 }
 

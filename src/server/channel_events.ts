@@ -11,6 +11,7 @@ import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { TCP_OVER, TCP_READ } from "../upstream/tcp_inbox.ts";
 import { askAgain } from "./ask.ts";
 import { endAttempt, noteFailure } from "./attempts.ts";
+import { countCheckFailed } from "./count_upstream.ts";
 import { handleReply } from "./handle_reply.ts";
 import type { Plane } from "./plane.ts";
 
@@ -140,7 +141,9 @@ function failAttempts(plane: Plane, channel: number): void {
     // The channel closes with its last attempt; its number may be another's right after.
     const isLast = channels.inFlightCounts[channel] === 1;
     endAttempt(plane, attempt);
-    if (pending.probedUpstream(attempt) < 0) askAgain(plane, Math.floor(attempt / ATTEMPTS_MAX));
+    const probed = pending.probedUpstream(attempt);
+    if (probed < 0) askAgain(plane, Math.floor(attempt / ATTEMPTS_MAX));
+    else countCheckFailed(plane, plane.upstreams[probed]!);
     if (isLast) return;
   }
 }

@@ -21,6 +21,8 @@ export const NO_QUESTION = -1;
 interface Answered {
   readonly done: Done;
   readonly bytes: Uint8Array;
+  /** ANSWERED_BY_… */
+  readonly by: number;
 }
 
 export class Exchanges {
@@ -85,11 +87,11 @@ export class Exchanges {
     this.#pool.release(slot);
   }
 
-  /** The answer to question `slot` has come; the bytes are kept. */
-  deliver(slot: number, bytes: Uint8Array): void {
+  /** The answer to question `slot` has come from `by`; the bytes are kept. */
+  deliver(slot: number, bytes: Uint8Array, by: number): void {
     const done = this.#dones[slot];
     this.remove(slot);
-    if (done != null) this.#answered.push({ done, bytes });
+    if (done != null) this.#answered.push({ done, bytes, by });
   }
 
   /** What has been delivered since the last call. */

@@ -8,6 +8,7 @@ import {
   KIND_DEAD,
   KIND_SERVFAIL,
 } from "../cache/entry.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { REASON_UNREACHABLE } from "../handoff/records.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
@@ -31,6 +32,7 @@ import {
 import { amendAnswer } from "./amend_answer.ts";
 import { endAttempt } from "./attempts.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_NONE, TRANSPORT_UDP } from "./client.ts";
+import { countAnswer, countServedStale, RCODE_FROM_ANSWER } from "./count_answer.ts";
 import { deliverTcp } from "./deliver_tcp.ts";
 import { logAnswer, logFailure } from "./log_answer.ts";
 import { orderAnswer } from "./order_answer.ts";
@@ -92,6 +94,7 @@ export function finishFailed(plane: Plane, slot: number, reason: number): void {
   scratch.messageLength = HEADER_BYTES + nameLength + QUESTION_FIXED_BYTES;
   scratch.ttlCount = 0;
   counters[COUNTER.answersServfail]! += 1;
+  plane.answeredBy = ANSWERED_BY_NONE;
   // RFC 8914 §4.23 and §4.24.
   scratch.infoCode = reason === REASON_UNREACHABLE ? EDE_NETWORK_ERROR : EDE_NO_REACHABLE_AUTHORITY;
   const failureSec = pending.cached[slot] === 0 ? 0 : (view.policy?.failureSec ?? 0);
@@ -132,18 +135,19 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
   if (waiters.transport(waiter) === TRANSPORT_NONE) return;
   if (isStale(plane.scratch.infoCode)) plane.counters[COUNTER.servedStale]! += 1;
   waiters.load(waiter, query, client);
+  if (view.counts && isStale(plane.scratch.infoCode)) countServedStale(plane);
   if (client.transport === TRANSPORT_UDP) {
     const target = answers.buffer(plane.listeners.udpFds[client.listener]!);
     const length = writeForClient(plane, view, target, udpLimit(view, query.udpSizeBytes));
     const { nameOffset, nameBytes, controlOffset, controlBytes } = client;
     answers.commit(length, nameOffset, nameBytes, controlOffset, controlBytes);
-    logWaiter(plane, view, waiter, target, length);
+    noteWaiter(plane, view, waiter, target, length);
   } else if (client.transport === TRANSPORT_EXCHANGE) {
     deliverToPlugin(plane, client.connection);
   } else {
     const target = plane.tcpClients.scratchOffset;
     const length = writeForClient(plane, view, target, TCP_MESSAGE_BYTES_MAX);
-    logWaiter(plane, view, waiter, target, length);
+    noteWaiter(plane, view, waiter, target, length);
     deliverTcp(plane, client.connection, client.generation, target, length);
   }
 }
@@ -152,12 +156,25 @@ export function answerWaiter(plane: Plane, view: View, waiter: number): void {
 function deliverToPlugin(plane: Plane, question: number): void {
   const target = plane.tcpClients.scratchOffset;
   const length = writeScratch(plane, target, TCP_MESSAGE_BYTES_MAX);
-  plane.exchanges.deliver(question, plane.bytes.slice(target, target + length));
+  plane.exchanges.deliver(question, plane.bytes.slice(target, target + length), plane.answeredBy);
 }
 
-function logWaiter(plane: Plane, view: View, waiter: number, target: number, length: number): void {
-  if (view.logClasses === 0) return;
-  logAnswer(plane, view, target, length, plane.waiters.startedMs[waiter]!);
+/** Counts and logs what a waiter has been given. */
+function noteWaiter(
+  plane: Plane,
+  view: View,
+  waiter: number,
+  target: number,
+  length: number,
+): void {
+  const startedMs = plane.waiters.startedMs[waiter]!;
+  if (view.counts) {
+    const { questionOffset, nameLength } = plane.query;
+    const type = plane.view.getUint16(questionOffset + nameLength);
+    const { answeredBy } = plane;
+    countAnswer(plane, type, RCODE_FROM_ANSWER, target, length, startedMs, answeredBy);
+  }
+  if (view.logClasses !== 0) logAnswer(plane, view, target, length, startedMs);
 }
 
 /** What `view` sends by UDP at most to a client that says it can take `udpSizeBytes`. */

@@ -10,11 +10,14 @@ const IPV6_BYTES = 16;
 
 export class FrontStage {
   readonly plugins: readonly FrontPlugin[];
+  /** ANSWERED_BY_… of each. */
+  readonly answerers: readonly number[];
   readonly #address: ClientAddress = { bytes: new Uint8Array(0), offset: 0, length: 0 };
 
   /** @param plugins in order of execution, at least one. */
-  constructor(plugins: readonly FrontPlugin[]) {
+  constructor(plugins: readonly FrontPlugin[], answerers: readonly number[]) {
     this.plugins = plugins;
+    this.answerers = answerers;
   }
 
   /** Whether one of them wants `plane.query`. */

@@ -13,6 +13,7 @@ import {
   VARIANT_DNSSEC_OK,
   VARIANT_NO_RECURSION,
 } from "../cache/entry.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { writeAnswer, writeError } from "../wire/answer.ts";
 import {
@@ -40,15 +41,19 @@ import { answerAtGate } from "./answer_at_gate.ts";
 import { ANSWER_EXPIRED, ANSWER_LATER, NO_ANSWER } from "./answer_codes.ts";
 import { answerExpired } from "./answer_expired.ts";
 import { TRANSPORT_UDP } from "./client.ts";
+import { countAnswer, countMiss } from "./count_answer.ts";
 import { handleMiss } from "./handle_miss.ts";
 import { answerInstance, asksForInstance } from "./instance_answer.ts";
-import { logAtOnce, noteDenial } from "./note_hit.ts";
+import { logAtOnce, noteDenial, noteHit, noteRefusal } from "./note_hit.ts";
 import { orderAnswer } from "./order_answer.ts";
 import type { Plane } from "./plane.ts";
 import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
 import type { View } from "./view.ts";
 import { NO_SCOPE, type ZoneRouter } from "./zone_router.ts";
+
+/** Of a message that is no query; counted as `other`. */
+const TYPE_UNKNOWN = 0;
 
 /**
  * Handles the query of `length` bytes at `offset`.
@@ -101,7 +106,8 @@ export function answerQuery(
     // Other classes are for authoritative servers (RFC 8906), unless a plugin thinks otherwise.
     if (scope === NO_SCOPE || !plane.views[plane.scopeViews[scope]!]!.front?.wants(plane)) {
       plane.counters[COUNTER.answersRefused]! += 1;
-      return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_REFUSED);
+      plane.client.scope = NO_SCOPE;
+      return writeDropped(plane, query.type, RCODE_REFUSED, target, limitBytes);
     }
   }
   const view = plane.views[plane.scopeViews[scope]!]!;
@@ -109,7 +115,10 @@ export function answerQuery(
     const begun = startExchange(plane, view, answerFromView);
     if (begun === ANSWER_LATER) return ANSWER_LATER;
     plane.counters[COUNTER.shedWaiters]! += 1;
-    return writeError(plane.words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
+    const { words } = plane;
+    const length = writeError(words, plane.view, target, limitBytes, query, RCODE_SERVFAIL);
+    if (view.counts) noteRefusal(plane, target, length);
+    return length;
   }
   const isWithin = limitBytes <= view.udpBytesMax || plane.client.transport !== TRANSPORT_UDP;
   return answerFromView(plane, view, target, isWithin ? limitBytes : view.udpBytesMax);
@@ -132,6 +141,7 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
       if (plane.cache.kind !== KIND_SUCCESS) length = noteDenial(plane, target, length, limitBytes);
       length = orderAnswer(plane, view, target, length, limitBytes);
       length = amendAnswer(plane, view, target, length, limitBytes);
+      if (view.counts) noteHit(plane, target, length);
       if (view.logClasses !== 0) logAtOnce(plane, view, target, length);
       if (policy.prefetch !== null) prefetch(plane, view, policy.prefetch, variant);
       return length;
@@ -141,7 +151,9 @@ function answerFromView(plane: Plane, view: View, target: number, limitBytes: nu
     }
   }
   plane.counters[COUNTER.misses]! += 1;
+  if (view.counts && cached) countMiss(plane);
   const refused = handleMiss(plane, view, variant, cached, target, limitBytes);
+  if (refused > 0 && view.counts) noteRefusal(plane, target, refused);
   if (refused > 0 && view.logClasses !== 0) logAtOnce(plane, view, target, refused);
   return refused;
 }
@@ -194,7 +206,7 @@ function isTransfer(type: number): boolean {
 }
 
 function rejectQuery(plane: Plane, code: number, target: number, limitBytes: number): number {
-  const { counters, words, view, query } = plane;
+  const { counters } = plane;
   switch (code) {
     case QUERY_SHORT:
       counters[COUNTER.dropShort]! += 1;
@@ -205,14 +217,29 @@ function rejectQuery(plane: Plane, code: number, target: number, limitBytes: num
       return NO_ANSWER;
     case QUERY_OPCODE:
       counters[COUNTER.answersNotimp]! += 1;
-      return writeError(words, view, target, limitBytes, query, RCODE_NOTIMP);
+      return writeDropped(plane, TYPE_UNKNOWN, RCODE_NOTIMP, target, limitBytes);
     case QUERY_VERSION:
       counters[COUNTER.answersBadvers]! += 1;
-      return writeError(words, view, target, limitBytes, query, RCODE_BADVERS);
+      return writeDropped(plane, TYPE_UNKNOWN, RCODE_BADVERS, target, limitBytes);
     case QUERY_FORMAT:
       counters[COUNTER.answersFormerr]! += 1;
-      return writeError(words, view, target, limitBytes, query, RCODE_FORMERR);
+      return writeDropped(plane, TYPE_UNKNOWN, RCODE_FORMERR, target, limitBytes);
     default:
       throw new RangeError("Cannot reject a query: unknown code");
   }
+}
+
+/** An error that no server block gives; `type` is the question's, if that could be read. */
+function writeDropped(
+  plane: Plane,
+  type: number,
+  rcode: number,
+  target: number,
+  limitBytes: number,
+): number {
+  const length = writeError(plane.words, plane.view, target, limitBytes, plane.query, rcode);
+  if (plane.countsDropped) {
+    countAnswer(plane, type, rcode, target, length, plane.nowMs, ANSWERED_BY_NONE);
+  }
+  return length;
 }

@@ -9,6 +9,7 @@
 
 import { KIND_DEAD } from "../cache/entry.ts";
 import { decide } from "../cache/policy.ts";
+import { ANSWERED_BY_FORWARD } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { REASON_MALFORMED, REASON_UNREACHABLE } from "../handoff/records.ts";
 import { ATTEMPTS_MAX, TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
@@ -30,6 +31,7 @@ import { dropBehindAnswers } from "../wire/minimal_reply.ts";
 import { REPLY_NOT_REPLY, REPLY_OK, REPLY_SHORT, readReply } from "../wire/reply.ts";
 import { askAgain, askSame } from "./ask.ts";
 import { endAttempt, noteAlive, noteReply } from "./attempts.ts";
+import { countCacheDrop } from "./count_answer.ts";
 import { finishAnswered, finishFailed, storeScratch } from "./finish.ts";
 import type { Plane } from "./plane.ts";
 import { keepStale } from "./stale.ts";
@@ -93,6 +95,7 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
     return;
   }
   if (handOn(plane, slot)) return;
+  plane.answeredBy = ANSWERED_BY_FORWARD;
   plane.repliedBy = upstream;
   // What we hand on is not our own (RFC 1035 §4.1.1).
   reply.flags &= ~FLAG_AA;
@@ -101,7 +104,8 @@ export function handleReply(plane: Plane, channel: number, offset: number, lengt
 }
 
 /**
- * Cleans, stores and hands out the reply that `plane.reply` describes: an upstream's, or our own.
+ * Cleans, stores and hands out the reply that `plane.reply` describes, of whoever
+ * `plane.answeredBy` says: an upstream's, or our own.
  */
 export function finishWithReply(plane: Plane, slot: number): void {
   const { reply, scratch } = plane;
@@ -145,7 +149,7 @@ function settle(plane: Plane, slot: number): void {
   const variant = pending.variants[slot]!;
   const unixSec = reply.hasRrsig === 1 ? Math.floor(plane.kernel.wallMs() / MS_PER_SEC) : 0;
   decide(reply, policy, scratch.bytes, name, variant, unixSec, decision);
-  if (decision.kind === KIND_DEAD) plane.counters[COUNTER.cacheDrops]! += 1;
+  if (decision.kind === KIND_DEAD) noteCacheDrop(plane, slot);
   clampTtls(
     scratch.view,
     scratch.messageOffset,
@@ -154,6 +158,14 @@ function settle(plane: Plane, slot: number): void {
     decision.ttlSecMin,
     decision.ttlSecMax,
   );
+}
+
+/** Counted for the zone of the client that has asked first. */
+function noteCacheDrop(plane: Plane, slot: number): void {
+  const { pending, waiters, views, counters } = plane;
+  counters[COUNTER.cacheDrops]! += 1;
+  const waiter = pending.firstWaiters[slot]!;
+  if (views[pending.views[slot]!]!.counts) countCacheDrop(plane, waiters.scope(waiter));
 }
 
 function countStranger(plane: Plane, channel: number): void {

@@ -27,6 +27,8 @@ export class ListenerTable {
   readonly lastReceivedMs = new Float64Array(LISTENERS_MAX).fill(Number.NEGATIVE_INFINITY);
   /** Which view a name belongs to, by listener. */
   readonly routers: ZoneRouter[] = [];
+  /** The scope of what no zone takes, by listener. */
+  readonly droppedScopes = new Int32Array(LISTENERS_MAX);
   /** Those that the plan names, in its order. */
   active: number[] = [];
   /** What each listener is, as `keyOf` says; empty where there is none. */

@@ -7,7 +7,9 @@
  */
 
 import type { Cache } from "../cache/cache.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { LOOP_WORDS } from "../handoff/loop_words.ts";
+import type { MetricsRows } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
 import type { RingWriter } from "../handoff/ring.ts";
 import type { SecureUpstream } from "../handoff/worker_start.ts";
@@ -71,6 +73,8 @@ export interface PlaneOptions {
   readonly cache: Cache;
   /** This worker's row, see handoff/counters.ts. */
   readonly counters: Float64Array;
+  /** This worker's rows. */
+  readonly metrics: MetricsRows;
   /** For the hash of names: the same in all workers that share a cache. */
   readonly hashSeed: number;
   /** Records for the control plane, see handoff/records.ts. */
@@ -93,6 +97,7 @@ export class Plane {
   plan: Plan;
   readonly cache: Cache;
   readonly counters: Float64Array;
+  readonly metrics: MetricsRows;
   readonly hashSeed: number;
   readonly ring: RingWriter;
   readonly bytes: Uint8Array;
@@ -144,6 +149,11 @@ export class Plane {
   readonly probeOffsets: Int32Array;
   readonly probeLengths: Int32Array;
 
+  /** Who has the answer that waiters are given: ANSWERED_BY_…, see handoff/answerers.ts. */
+  answeredBy = ANSWERED_BY_NONE;
+  /** Whether what no zone takes is counted. */
+  countsDropped = false;
+
   /** The clock, read once per turn. */
   nowMs: number;
   nowSec: number;
@@ -156,6 +166,7 @@ export class Plane {
     this.plan = plan;
     this.cache = cache;
     this.counters = counters;
+    this.metrics = options.metrics;
     this.hashSeed = hashSeed;
     this.ring = options.ring;
     this.bytes = slab.bytes;

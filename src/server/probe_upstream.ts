@@ -5,7 +5,7 @@ import { PROBE_TIMEOUT_MS, UDP_ANSWER_BYTES_MAX } from "../limits.ts";
 import { NO_CHANNEL } from "../upstream/channels.ts";
 import { NO_ATTEMPT } from "../upstream/pending.ts";
 import { FLAG_RD } from "../wire/constants.ts";
-import { endAttempt, leaveSilentConnection, noteFailure } from "./attempts.ts";
+import { endAttempt, leaveSilentConnection, noteProbeFailure } from "./attempts.ts";
 import type { Plane } from "./plane.ts";
 import { chooseChannel, freeId, NO_ID, writeTo } from "./send_query.ts";
 
@@ -21,7 +21,7 @@ export function probe(plane: Plane, upstream: number): void {
     if (plane.nowMs - known.probeSentMs < PROBE_TIMEOUT_MS) return;
     leaveSilentConnection(plane, before, known.probeSentMs);
     endAttempt(plane, before);
-    noteFailure(plane, upstream);
+    noteProbeFailure(plane, upstream);
     known.probeFailureCount += 1;
   }
   const flags = known.settings.healthCheck.recursionDesired ? FLAG_RD : 0;

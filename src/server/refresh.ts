@@ -16,6 +16,7 @@ import type { Route } from "../upstream/route.ts";
 import { answerBehind } from "./answer_behind.ts";
 import { ask } from "./ask.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_NONE } from "./client.ts";
+import { countPrefetch } from "./count_answer.ts";
 import { keepOptions } from "./keep_options.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
@@ -67,6 +68,7 @@ function refreshBy(plane: Plane, view: View, route: Route, variant: number): boo
   pending.lastWaiters[slot] = waiter;
   route.inFlightCount += 1;
   plane.counters[COUNTER.prefetches]! += 1;
+  if (view.counts) countPrefetch(plane);
   ask(plane, slot);
   return true;
 }

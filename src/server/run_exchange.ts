@@ -4,6 +4,7 @@
  */
 
 import { buildEntry, KIND_DEAD } from "../cache/entry.ts";
+import { ANSWERED_BY_NONE } from "../handoff/answerers.ts";
 import { COUNTER } from "../handoff/counters.ts";
 import { TCP_MESSAGE_BYTES_MAX } from "../limits.ts";
 import type { Done, FrontPlugin, Request } from "../plugins/front_plugin.ts";
@@ -54,10 +55,13 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
 
   /** An error of a plugin costs its client a SERVFAIL, not the worker its life. */
   function guard(plugin: FrontPlugin, position: number, request: Request, done: Done): void {
+    // Its own answer, unless it hands the query on.
+    plane.answeredBy = view.front?.answerers[position] ?? ANSWERED_BY_NONE;
     try {
       plugin.handle(request, (next, nextDone) => runFrom(position + 1, next, nextDone), done);
     } catch (error) {
       logPanic(plane, view, error);
+      plane.answeredBy = ANSWERED_BY_NONE;
       done(messageFor(request, { rcode: RCODE_SERVFAIL }));
     }
   }
@@ -66,7 +70,8 @@ export function startExchange(plane: Plane, view: View, answerView: AnswerView):
 /** Goes on with exchanges whose questions were answered in this turn. */
 export function runExchanges(plane: Plane): void {
   while (plane.exchanges.hasAnswered) {
-    for (const { done, bytes } of plane.exchanges.takeAnswered()) {
+    for (const { done, bytes, by } of plane.exchanges.takeAnswered()) {
+      plane.answeredBy = by;
       done(decodeMessage(bytes, 0, bytes.length));
     }
   }
@@ -96,7 +101,12 @@ function askView(exchange: Exchange, request: Request, done: Done): void {
     done(failed);
     return;
   }
-  const slot = exchanges.add(done);
+  const { scope } = client;
+  const slot = exchanges.add((answer) => {
+    // What plugins count then, they count for this client.
+    client.scope = scope;
+    done(answer);
+  });
   if (slot === NO_QUESTION) {
     plane.counters[COUNTER.shedExchanges]! += 1;
     done(failed);

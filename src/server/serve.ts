@@ -10,6 +10,7 @@ import {
   workersSecret,
 } from "../handoff/control.ts";
 import { countersRow } from "../handoff/counters.ts";
+import { metricsRows } from "../handoff/metrics_memory.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import type { PlanMessage, WorkerStart } from "../handoff/worker_start.ts";
 import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } from "../limits.ts";
@@ -44,6 +45,7 @@ export function createPlane(
       worker: start.worker,
     }),
     counters: countersRow(start.countersMemory, start.worker - FIRST_WORKER),
+    metrics: metricsRows(start.metricsMemory, start.worker - FIRST_WORKER),
     hashSeed: start.hashSeed,
     ring: new RingWriter(start.ringMemory),
     instance: `instance=${start.instance} worker=${start.worker} version=${VERSION}`,

@@ -8,6 +8,7 @@
 import { NOT_CACHED } from "../cache/cache.ts";
 import { entryWords, KIND_DEAD, KIND_SERVFAIL, KIND_SUCCESS } from "../cache/entry.ts";
 import type { CachePolicy } from "../cache/policy.ts";
+import { ANSWERED_BY_CACHE } from "../handoff/answerers.ts";
 import { setTtls } from "../wire/amend_answer.ts";
 import {
   EDE_STALE_ANSWER,
@@ -107,6 +108,7 @@ function loadFound(plane: Plane, policy: CachePolicy): boolean {
   if (count > words.length || from + count > cache.words.length) return false;
   for (let word = 0; word < count; word++) words[word] = cache.words[from + word]!;
   if (!cache.isStill(from << 2)) return false;
+  plane.answeredBy = ANSWERED_BY_CACHE;
   scratch.messageLength = messageLength;
   scratch.ttlCount = ttlCount;
   const message = scratch.messageOffset;

@@ -6,15 +6,14 @@ import { foldWireName, nameToWire } from "../wire/name.ts";
 import { Query } from "../wire/query.ts";
 import { View } from "./view.ts";
 
+const CONTEXT = { randomBelow: () => 0, counter: () => ({ add: () => {}, set: () => {} }) };
 const CLASS_PLAN = { capacity: 0, ttlSecMax: 3600, ttlSecMin: 0 };
 
 function viewOf(zones: readonly string[], cached: readonly string[] | null): View {
-  return new View(
-    0,
-    viewPlan({ zones, cache: cached === null ? null : cachePlan(cached) }),
-    [],
-    () => 0,
-  );
+  return new View(0, viewPlan({ zones, cache: cached === null ? null : cachePlan(cached) }), [], {
+    randomBelow: () => 0,
+    counter: () => ({ add: () => {}, set: () => {} }),
+  });
 }
 
 function viewPlan(parts: Partial<ViewPlan>): ViewPlan {
@@ -67,7 +66,7 @@ test("View.routeFor() and routeAfter() take the first route that takes the name"
   const route = (number: number, suffix: number) =>
     ({ number, takes: (_: Uint8Array, length: number) => length > suffix }) as unknown as Route;
   const routes = [route(0, 20), route(1, 10), route(2, 5)];
-  const view = new View(0, viewPlan({}), routes, () => 0);
+  const view = new View(0, viewPlan({}), routes, CONTEXT);
   const lengths = [21, 11, 6, 5].map((nameLength) => {
     const query = new Query();
     query.nameLength = nameLength;
@@ -82,6 +81,6 @@ test("View.routeFor() and routeAfter() take the first route that takes the name"
 
 test("View.logClasses is what any of its log lines asks for", () => {
   const log = [LOG_DENIAL, LOG_ERROR].map((classes) => ({ zones: ["."], format: "", classes }));
-  assert.equal(new View(0, viewPlan({ log }), [], () => 0).logClasses, LOG_DENIAL | LOG_ERROR);
-  assert.equal(new View(0, viewPlan({}), [], () => 0).logClasses, 0);
+  assert.equal(new View(0, viewPlan({ log }), [], CONTEXT).logClasses, LOG_DENIAL | LOG_ERROR);
+  assert.equal(new View(0, viewPlan({}), [], CONTEXT).logClasses, 0);
 });

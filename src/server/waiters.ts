@@ -139,6 +139,11 @@ export class Waiters {
     this.next[waiter] = NO_WAITER;
   }
 
+  /** Client.scope of `waiter`. */
+  scope(waiter: number): number {
+    return this.#scopes[waiter]!;
+  }
+
   /** Where the question of `waiter` stands in the slab, in the client's case. */
   questionOffset(waiter: number): number {
     return this.#rows + waiter * ROW_BYTES;

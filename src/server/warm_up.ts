@@ -14,6 +14,7 @@
 
 import { Cache } from "../cache/cache.ts";
 import { countersMemory, countersRow } from "../handoff/counters.ts";
+import { metricsMemory, metricsRows } from "../handoff/metrics_memory.ts";
 import { emptyViewPlan, FORWARD_DEFAULTS, type Plan, TIMEOUTS_DEFAULT } from "../handoff/plan.ts";
 import { RingWriter, ringMemory } from "../handoff/ring.ts";
 import { CACHE_BYTES_MIN } from "../limits.ts";
@@ -85,6 +86,7 @@ export class WarmUp {
         plan: warmUpPlan(sockets.localPort(this.#upstream)),
         cache: new Cache(Cache.memoryFor(CACHE_BYTES_MIN), { shared: false }),
         counters: countersRow(countersMemory(1), 0),
+        metrics: metricsRows(metricsMemory(1), 0),
         hashSeed,
         ring: new RingWriter(ringMemory(BUFFER_BYTES)),
         instance: "",
@@ -208,6 +210,7 @@ function warmUpPlan(upstreamPort: number): Plan {
       {
         id: 0,
         ...emptyViewPlan("warm-up", ["."]),
+        metrics: true,
         cache: {
           zones: ["."],
           success: limits,
@@ -230,5 +233,7 @@ function warmUpPlan(upstreamPort: number): Plan {
         ],
       },
     ],
+    upstreamRows: {},
+    pluginCounters: [],
   };
 }

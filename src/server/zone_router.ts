@@ -3,8 +3,9 @@
  * Finds the zone that a name belongs to: the longest one that the name is in or below.
  *
  * Zones are hashed byte by byte from their end, root first, so that one walk over the name from its
- * end meets the hash of every suffix; each label start on the way is looked up. A root-only
- * configuration does not walk at all.
+ * end meets the hash of every suffix. The index knows all zones and all that zones are below; at
+ * the first suffix that is none of these there is nothing more to be found. So of most names only
+ * the last label is looked at, and none where there is only the root.
  *
  *   name    3www 7example 3org 0          hash after "0", "3org0", "7example3org0", …
  */
@@ -20,21 +21,35 @@ const HASH_PRIME = 0x01000193;
 
 export class ZoneRouter {
   readonly #index: HashIndex;
-  /** Folded wire names of the zones, in the order of `#scopes`. */
-  readonly #zones: readonly Uint8Array[];
+  /** Folded wire names of zones and of what they are below, in the order of `#scopes`. */
+  readonly #names: readonly Uint8Array[];
+  /** NO_SCOPE where the name is no zone itself. */
   readonly #scopes: Int32Array;
-  #rootScope = NO_SCOPE;
+  readonly #rootScope: number;
   readonly #onlyRoot: boolean;
 
   constructor(routes: readonly ZoneRoute[]) {
-    this.#index = new HashIndex(routes.length);
-    this.#zones = routes.map((route) => nameToWire(route.zone.toLowerCase()));
-    this.#scopes = Int32Array.from(routes, (route) => route.scope);
-    this.#zones.forEach((zone, position) => {
-      if (zone.length === 1) this.#rootScope = this.#scopes[position]!;
-      else this.#index.add(hashOf(zone), position);
+    const known = new Map<string, { readonly name: Uint8Array; scope: number }>();
+    for (const { zone, scope } of routes) {
+      const wire = nameToWire(zone.toLowerCase());
+      for (let start = 0; start < wire.length; start += wire[start]! + 1) {
+        const name = wire.subarray(start);
+        const key = name.join();
+        const node = known.get(key) ?? { name, scope: NO_SCOPE };
+        if (start === 0) node.scope = scope;
+        known.set(key, node);
+      }
+    }
+    const nodes = [...known.values()];
+    this.#rootScope = nodes.find(({ name }) => name.length === 1)?.scope ?? NO_SCOPE;
+    const below = nodes.filter(({ name }) => name.length > 1);
+    this.#names = below.map(({ name }) => name);
+    this.#scopes = Int32Array.from(below, ({ scope }) => scope);
+    this.#index = new HashIndex(this.#names.length);
+    this.#names.forEach((name, position) => {
+      this.#index.add(hashOf(name), position);
     });
-    this.#onlyRoot = this.#zones.every((zone) => zone.length === 1);
+    this.#onlyRoot = this.#names.length === 0;
   }
 
   /**
@@ -53,20 +68,23 @@ export class ZoneRouter {
         at -= 1;
         hash = step(hash, name[at]!);
       }
-      const scope = this.#lookUp(hash, name, start, nameLength);
+      const position = this.#lookUp(hash, name, start, nameLength);
+      if (position === NOT_FOUND) break;
+      const scope = this.#scopes[position]!;
       if (scope !== NO_SCOPE) best = scope;
     }
     return best;
   }
 
+  /** The position of the suffix of `name` from `start`, or NOT_FOUND. */
   #lookUp(hash: number, name: Uint8Array, start: number, nameLength: number): number {
-    let position = this.#index.first(hash);
-    while (position !== NOT_FOUND) {
-      const zone = this.#index.value(position);
-      if (isSuffix(this.#zones[zone]!, name, start, nameLength)) return this.#scopes[zone]!;
-      position = this.#index.next(position);
+    let entry = this.#index.first(hash);
+    while (entry !== NOT_FOUND) {
+      const position = this.#index.value(entry);
+      if (isSuffix(this.#names[position]!, name, start, nameLength)) return position;
+      entry = this.#index.next(entry);
     }
-    return NO_SCOPE;
+    return NOT_FOUND;
   }
 }
 

@@ -35,6 +35,14 @@ test("ZoneRouter.find() takes the longest zone that holds the name", () => {
   ];
   const router = routerFor(zones);
   for (const [name, zone] of cases) assert.equal(zones[find(router, name)], zone, name);
+  // What a zone is below is no zone, and a dot may be part of a label.
+  const odd = routerFor([".", "a.b.c.", "x\\..org."]);
+  assert.deepEqual(
+    ["c.", "b.c.", "z.b.c.", "a.b.c.", "z.a.b.c.", "org.", "x\\..org.", "y.x\\..org."].map((name) =>
+      find(odd, name),
+    ),
+    [0, 0, 0, 1, 1, 0, 2, 2],
+  );
 });
 
 test("ZoneRouter.find() answers NO_SCOPE where no zone holds the name", () => {

@@ -25,6 +25,8 @@ export class Route {
   readonly upstreams: Int16Array;
   /** Questions in flight by this route. */
   inFlightCount = 0;
+  /** The last `choose()` found every upstream down. */
+  foundNoneUp = false;
   readonly #maxConcurrent: number;
   readonly #failfast: boolean;
   readonly #policy: number;
@@ -133,11 +135,15 @@ export class Route {
       if (this.isLooping(position)) continue;
       const isUp = !this.#known[this.upstreams[position]!]!.isDown;
       const isFresh = ((triedBits >>> position) & 1) === 0;
-      if (isUp && isFresh) return position;
+      if (isUp && isFresh) {
+        this.foundNoneUp = false;
+        return position;
+      }
       if (any === NO_UPSTREAM) any = position;
       if (isFresh && untried === NO_UPSTREAM) untried = position;
       if (isUp && up === NO_UPSTREAM) up = position;
     }
+    this.foundNoneUp = up === NO_UPSTREAM;
     if (up !== NO_UPSTREAM) return up;
     if (this.#failfast || any === NO_UPSTREAM) return NO_UPSTREAM;
     return untried === NO_UPSTREAM ? any : untried;

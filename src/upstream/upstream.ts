@@ -90,6 +90,8 @@ export class Upstream {
   readonly name: string;
   /** The same as bytes, for records. */
   readonly nameBytes: Uint8Array;
+  /** Where it is counted, see handoff/metrics_memory.ts. */
+  metricsRow = 0;
   /** What health probes ask for, in wire form. */
   readonly probeName: Uint8Array;
   /** Not so while only questions of an earlier plan know it: it is not probed then. */

@@ -27,11 +27,14 @@ export function judge(scenarios: readonly ScenarioResult[]): Goal[] {
   };
   const own = (id: string, key: string): number =>
     medians(results.get(id)?.rounds[OURS] ?? [])[key] ?? Number.NaN;
+  const hits = results.get("hit")?.rounds ?? {};
+  const stockRatio = ratioWithinRounds(hits.stock ?? [], hits[OURS] ?? [], "cpuUs");
   const hitToBare = ratio("hit", "bare");
   return [
     goal("hit at saturation: CPU to unbound's", ratio("hit", "unbound"), 0.8, "×"),
     goal("hit at saturation: CPU to the bare responder's", hitToBare, 1.25, "×"),
     goal("the same, the stretch", hitToBare, 1.15, "×"),
+    goal("hit with node-cache's Corefile: CPU to the plain one's", stockRatio, 1.05, "×"),
     goal("p99 at the same load, to unbound's", ratio("rate", "unbound", "p99Us"), 1, "×"),
     goal("hit at 2000 queries/s: CPU to unbound's", ratio("low", "unbound"), 1, "×"),
     goal("idle CPU", own("idle", "idlePercent"), 0.2, "%"),

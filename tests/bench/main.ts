@@ -12,7 +12,7 @@ import { type BenchOptions, readOptions } from "./options.ts";
 import { bare } from "./peers/bare.ts";
 import { dnsdist } from "./peers/dnsdist.ts";
 import { dnsmasq } from "./peers/dnsmasq.ts";
-import { nodensPeer } from "./peers/nodens.ts";
+import { nodensPeer, stockCorefile } from "./peers/nodens.ts";
 import type { Peer } from "./peers/peer.ts";
 import { stopAll } from "./peers/start.ts";
 import { unbound } from "./peers/unbound.ts";
@@ -75,7 +75,8 @@ async function main(): Promise<void> {
 
 /** The wanted peers that can be run here, with their versions. */
 function presentPeers(options: BenchOptions): { peers: Peer[]; versions: Record<string, string> } {
-  const known = [nodensPeer(options.nodensCommand), unbound, dnsdist, dnsmasq, bare];
+  const stock = nodensPeer(options.nodensCommand, stockCorefile);
+  const known = [nodensPeer(options.nodensCommand), stock, unbound, dnsdist, dnsmasq, bare];
   const versions: Record<string, string> = {};
   const peers = known.filter((peer) => {
     if (!options.peers.includes(peer.id)) return false;

@@ -60,7 +60,7 @@ const QUICK: Plan = {
   starts: 3,
 };
 
-const PEERS = ["nodens", "unbound", "dnsdist", "dnsmasq", "bare"];
+const PEERS = ["nodens", "stock", "unbound", "dnsdist", "dnsmasq", "bare"];
 
 const HELP = `Usage: npm run bench -- [OPTIONS]
 

@@ -19,7 +19,7 @@ import { PLUGIN_CHECKS } from "./field_plugin_checks.ts";
 const FIELD_CHECKS = [...FORWARD_CHECKS, ...PLUGIN_CHECKS];
 
 /** Directives, and `PLUGIN.OPTION` for options that have no effect yet. */
-const TO_COME: readonly string[] = ["health", "prometheus", "ready"];
+const TO_COME: readonly string[] = [];
 
 /** Warnings that are meant: what works as written and is not what most want. */
 const WARNINGS: Readonly<Record<string, RegExp>> = {

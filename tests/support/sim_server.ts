@@ -7,12 +7,15 @@
 
 import { Cache } from "../../src/cache/cache.ts";
 import { compilePlan } from "../../src/config/compile.ts";
+import type { Config } from "../../src/config/config.ts";
 import { requireConfig } from "../../src/config/load.ts";
 import { type InterfaceAddresses, memorySource } from "../../src/config/source.ts";
 import { ViewNumbers } from "../../src/config/view_numbers.ts";
 import { controlMemory } from "../../src/handoff/control.ts";
 import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
+import { metricsMemory } from "../../src/handoff/metrics_memory.ts";
 import type { Plan } from "../../src/handoff/plan.ts";
+import { PlanNumbers } from "../../src/handoff/plan_numbers.ts";
 import { RingReader, ringMemory } from "../../src/handoff/ring.ts";
 import type { WorkerStart } from "../../src/handoff/worker_start.ts";
 import { CHANNELS_MAX } from "../../src/limits.ts";
@@ -42,9 +45,13 @@ export class SimServer {
   readonly loop: Loop;
   /** In effect at the moment. */
   plan: Plan;
+  /** Read last. */
+  config!: Config;
+  readonly rows = new PlanNumbers();
   /** Records for the plugins `log` and `errors`. */
   readonly records: RingReader;
   readonly #counters = countersMemory(1);
+  readonly metricsMemory = metricsMemory(1);
   readonly #options: SimServerOptions;
   readonly #numbers = new ViewNumbers();
   #generation = 0;
@@ -66,6 +73,7 @@ export class SimServer {
       plan: this.plan,
       cacheMemory,
       countersMemory: this.#counters,
+      metricsMemory: this.metricsMemory,
       controlMemory: controlMemory(),
       ringMemory: ring,
       originMs: 0,
@@ -120,7 +128,12 @@ export class SimServer {
     const { config } = requireConfig({ confFile: COREFILE, source });
     this.#generation += 1;
     const nowMs = this.#generation === 1 ? 0 : this.sim.clock.nowMs;
-    return compilePlan(config, this.#generation, { numbers: this.#numbers, nowMs });
+    this.config = config;
+    return compilePlan(config, this.#generation, {
+      numbers: this.#numbers,
+      rows: this.rows,
+      nowMs,
+    });
   }
 
   counter(name: CounterName): number {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFrontPlugins } from "../stages.ts";
-import { frontPlugin, queryAsking, readSetup } from "../testing.ts";
+import { frontPlugin, queryAsking, readSetup, STAGE_CONTEXT } from "../testing.ts";
 import { templateSetup } from "./setup.ts";
 
 const CLIENT = { bytes: new Uint8Array(4), offset: 0, length: 4 };
@@ -15,7 +15,7 @@ test("template stands before the cache only where it makes aliases", () => {
   ];
   for (const [options, stands] of cases) {
     const { view } = readSetup(templateSetup, `template IN ANY {\n${options}\n}`);
-    const plugins = createFrontPlugins(view.plugins, { zones: ["."], randomBelow: () => 0 });
+    const plugins = createFrontPlugins(view.plugins, STAGE_CONTEXT);
     assert.equal(plugins.length === 1, stands, options);
   }
 });
