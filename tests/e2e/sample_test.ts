@@ -1,4 +1,4 @@
-/** The sample of a ConfigMap that is shipped: it is used as it stands, so it must work as it says. */
+/** The sample of a ConfigMap that is shipped is used as it stands, so it must work as it says. */
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
