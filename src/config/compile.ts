@@ -12,6 +12,7 @@ import {
 import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import type { PluginCounterPlan } from "../handoff/plugin_counters.ts";
 import { ZONE_DROPPED } from "../handoff/scope_numbers.ts";
+import { boundAddresses } from "../plugins/bind/setup.ts";
 import type { PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
@@ -120,9 +121,12 @@ export function watchedFiles(config: Config): readonly WatchedFile[] {
   return [...files.values()];
 }
 
-/** Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. */
-export function listenAddresses(server: ServerConfig): readonly string[] {
-  const { addresses } = compileView(server);
+/**
+ * Addresses that a server block listens on; `WILDCARD_ADDRESSES` itself when it is not bound. Asked
+ * of blocks with mistakes as well, whose other settings mean nothing.
+ */
+export function listenAddresses({ plugins }: ServerConfig): readonly string[] {
+  const addresses = plugins.bind === undefined ? [] : boundAddresses(plugins.bind);
   return addresses.length === 0 ? WILDCARD_ADDRESSES : addresses;
 }
 

@@ -82,6 +82,12 @@ test("loadConfig() reports every problem of a file at once, in the order of its 
   );
 });
 
+test("loadConfig() reports mistakes in what only a compiled plan would look at", () => {
+  check('. {\ntemplate IN A {\nanswer "{{ .Name }"\n}\nforward . 192.0.2.1\n}\n', [
+    'Corefile:3: plugin template: Cannot read the template "{{ .Name }": unexpected "}"',
+  ]);
+});
+
 test("loadConfig() names the file that a problem was imported from", () => {
   check(
     ". {\n import a.conf\n forward . 192.0.2.1\n}",

@@ -32,6 +32,7 @@ const EXPRESSIONS: Record<string, string> = {
   CMSG_TYPE: "offsetof(struct cmsghdr, cmsg_type)",
   CMSG_DATA: "CMSG_LEN(0)",
   IN_PKTINFO_BYTES: "sizeof(struct in_pktinfo)",
+  PKTINFO_OWN_ADDRESS: "offsetof(struct in_pktinfo, ipi_spec_dst)",
   IN6_PKTINFO_BYTES: "sizeof(struct in6_pktinfo)",
   SOCKADDR_IN_BYTES: "sizeof(struct sockaddr_in)",
   SOCKADDR_IN6_BYTES: "sizeof(struct sockaddr_in6)",

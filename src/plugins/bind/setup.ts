@@ -79,6 +79,10 @@ function resolve(reader: DirectiveReader, token: Token, context: SetupContext): 
 
 // Either wildcard means every address of both families, as in CoreDNS (Go listens dual-stack).
 function contribute(settings: BindSettings, view: ViewDraft): void {
-  const isWildcard = settings.addresses.some((address) => WILDCARDS.includes(address));
-  view.addresses = isWildcard ? [] : [...settings.addresses];
+  view.addresses = [...boundAddresses(settings)];
+}
+
+/** Addresses to listen on; empty for all of the machine. */
+export function boundAddresses({ addresses }: BindSettings): readonly string[] {
+  return addresses.some((address) => WILDCARDS.includes(address)) ? [] : addresses;
 }
