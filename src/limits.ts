@@ -61,14 +61,14 @@ export const LOOP_FORGET_MS = 12_000;
 /** Distinct upstream addresses of a whole configuration. */
 export const UPSTREAMS_MAX = 64;
 /**
- * Zones of listeners that are counted apart for metrics, in the life of a process. A row has 6 kB
+ * Zones of listeners that are counted apart for metrics, in the life of a process. A row has 7 kB
  * per worker, but takes memory only when it is used.
  */
 export const SCOPES_MAX = 1024;
 /** The same for upstreams; the last row is for all that have none of their own. */
 export const UPSTREAM_ROWS = 256;
 /** Counters that plugins declare; the last one is for those beyond. */
-export const PLUGIN_COUNTERS_MAX = 128;
+export const PLUGIN_COUNTERS_MAX = 256;
 /** Sockets, each with a random port, that share one upstream's UDP traffic. */
 export const UDP_CHANNELS_PER_UPSTREAM = 4;
 /** A UDP socket towards an upstream gets a new port after so many queries, or this age. */

@@ -32,6 +32,8 @@ import { reloadTiming } from "./reload_timing.ts";
 export interface ConfigTaker {
   /** Makes the server work by a plan. @returns null, or why it goes on as before. */
   take(plan: Plan, config: Config): Promise<Refused | null>;
+  /** Is told of every reading that had errors, the one that the server has started with, too. */
+  noteErrors?(): void;
 }
 
 export class LiveConfig {
@@ -95,6 +97,7 @@ export class LiveConfig {
       {
         read: async (reason) => {
           this.#newest = await this.#inputs.read();
+          if (hasErrors(this.#newest)) taker.noteErrors?.();
           return readingOf(this.#isUnwanted(this.#newest, reason) ? this.#reading : this.#newest);
         },
         adopt: async (config) => await this.#adopt(config, taker),
@@ -109,6 +112,7 @@ export class LiveConfig {
       },
       readingOf(this.#reading),
     );
+    if (hasErrors(this.#reading)) taker.noteErrors?.();
     this.#views.keep(performance.now());
     this.#watchFor();
     if (this.#isAsked) void this.reload("signal");
@@ -187,6 +191,10 @@ export class LiveConfig {
     if (problem.severity === "error") this.#logger.error("{text}", { text });
     else this.#logger.warn("{text}", { text });
   }
+}
+
+function hasErrors({ problems }: InputsReading): boolean {
+  return problems.some(({ severity }) => severity === "error");
 }
 
 /**

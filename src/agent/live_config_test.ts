@@ -26,11 +26,15 @@ async function setUp(context: TestContext) {
     write,
     plans,
     refuses: false,
+    errorCount: 0,
     follow: () =>
       live.follow({
         async take(plan: Plan) {
           plans.push(plan);
           return taken.refuses ? { problem: "Cannot listen", mayPass: false } : null;
+        },
+        noteErrors() {
+          taken.errorCount += 1;
         },
       }),
   };
@@ -61,4 +65,22 @@ test("LiveConfig keeps the ids of server blocks over a configuration that was re
   assert.equal(ids[2], ids[0]);
   assert.notEqual(ids[1], ids[0]);
   assert.equal(taken.live.state?.problems.length, 0);
+});
+
+test("LiveConfig tells of every reading that has errors, and counts what was refused", async (context) => {
+  const taken = await setUp(context);
+  taken.follow();
+  const { live } = taken;
+  const hash = live.state?.hash;
+  for (const [text, errors] of [
+    ["nonsense {\n", 1],
+    ["nonsense {\n", 2],
+    [ONE, 2],
+  ] as const) {
+    taken.write(text);
+    await live.reload("signal");
+    assert.equal(taken.errorCount, errors);
+  }
+  assert.equal(live.state?.failedCount, 2);
+  assert.equal(live.state?.hash, hash);
 });

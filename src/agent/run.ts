@@ -87,6 +87,7 @@ export const runAgent: RunAgent = async (options) => {
       if (problem === null) await services.apply(config, next);
       return problem;
     },
+    noteErrors: () => takeOver?.noteConfigErrors(),
   });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();

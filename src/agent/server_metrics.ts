@@ -3,6 +3,7 @@
 import process from "node:process";
 import { LIST_DENIAL, LIST_SUCCESS } from "../cache/lists.ts";
 import { CacheMemory } from "../cache/memory.ts";
+import { pluginGauges } from "../config/compile.ts";
 import type { Config } from "../config/config.ts";
 import { readCounters } from "../handoff/counters.ts";
 import { allMetricsRows } from "../handoff/metrics_memory.ts";
@@ -20,6 +21,7 @@ import {
   workerFamilies,
 } from "../metrics/own_families.ts";
 import { pluginFamilies } from "../metrics/plugin_families.ts";
+import { PluginGauges } from "../metrics/plugin_gauges.ts";
 import { processFamilies } from "../metrics/process_families.ts";
 import { type Family, Registry } from "../metrics/registry.ts";
 import { ScopeCatalog } from "../metrics/scope_catalog.ts";
@@ -37,6 +39,7 @@ export class ServerMetrics {
   readonly registry = new Registry();
   readonly #parts: ServerMetricsParts;
   readonly #catalog: ScopeCatalog;
+  readonly #gauges = new PluginGauges();
   #lastShortage: string | null = null;
 
   constructor(parts: ServerMetricsParts) {
@@ -48,6 +51,7 @@ export class ServerMetrics {
   /** To be called with every plan that takes effect, and the configuration that it comes from. */
   apply(config: Config, plan: Plan): void {
     this.#catalog.apply(config, plan);
+    this.#gauges.apply(pluginGauges(config), Date.now() / 1000);
     const { shortage } = this.#catalog;
     if (shortage !== null && shortage !== this.#lastShortage) {
       loggerOf("metrics").warn("{text}", { text: shortage });
@@ -79,6 +83,7 @@ export class ServerMetrics {
         rows.pluginCounters.declared,
         scopes,
       ),
+      ...this.#gauges.families,
       ...counterFamilies(readCounters(dataPlane.countersMemory)),
       ...reloadFamilies(state),
       ...memoryFamilies(cache.buffer.byteLength, cache.liveBytes),

@@ -47,6 +47,8 @@ export interface TakeOver {
   intercept(plan: Plan): Plan;
   /** The plan before interception that is in effect from now on. */
   usePlan(plan: Plan): void;
+  /** Counts a reading of the configuration that had errors. */
+  noteConfigErrors(): void;
   /** See `DataPlaneOptions`. */
   openBell(port: number): WorkerBell;
   connect(dataPlane: DataPlane): Interception;
@@ -78,6 +80,7 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
     usePlan: (next) => {
       cluster = clusterUpstreams(next);
     },
+    noteConfigErrors: () => metrics.countSetupError("configmap"),
     close: async () => {
       watch?.close();
       await server?.close();

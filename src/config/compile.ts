@@ -13,7 +13,7 @@ import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import type { PluginCounterPlan } from "../handoff/plugin_counters.ts";
 import { ZONE_DROPPED } from "../handoff/scope_numbers.ts";
 import { boundAddresses } from "../plugins/bind/setup.ts";
-import type { PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
+import type { PluginGauge, PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
@@ -101,6 +101,17 @@ function pluginCounters({ servers }: Config, numbers: PlanNumbers): PluginCounte
   );
   const plans = declared.map((declaration) => numbers.pluginCounters.planOf(declaration));
   return [...new Map(plans.map((plan) => [plan.key, plan])).values()];
+}
+
+/** What plugins have to say of their settings, block by block. */
+export function pluginGauges({ servers }: Config): PluginGauge[] {
+  return servers.flatMap(({ plugins }) =>
+    PLUGIN_NAMES.flatMap((name) => {
+      const setup = PLUGINS[name] as PluginSetup<unknown>;
+      const settings = plugins[name];
+      return settings === undefined ? [] : (setup.gauges?.(settings) ?? []);
+    }),
+  );
 }
 
 /** Files besides the Corefile that the configuration was made from, each once. */

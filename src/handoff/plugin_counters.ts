@@ -10,14 +10,15 @@ import { PLUGIN_COUNTERS_MAX } from "../limits.ts";
 import { StableNumbers } from "./stable_numbers.ts";
 
 export interface PluginCounterDeclaration {
-  /** As Prometheus sees it. A counter's ends in `_total`; any other is a gauge. */
+  /** As Prometheus sees it; it ends in `_total`. */
   readonly name: string;
   /** One sentence for people. */
   readonly help: string;
   /**
-   * Labels that it gets from where the query came in: `server`; `server`, `zone` and `view`; none.
+   * Labels that it gets from where the query came in: none; `server`; `server` and `view`;
+   * `server`, `zone` and `view`.
    */
-  readonly scoped: "" | "server" | "zone";
+  readonly scoped: "" | "server" | "view" | "zone";
   /** Labels of its own. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -31,10 +32,8 @@ export interface PluginCounterPlan {
 
 /** In a worker: where one counter is written. */
 export interface PluginCounter {
-  /** For the query that is being handled. @param by default 1 */
-  add(by?: number): void;
-  /** A gauge; the same from every worker. */
-  set(value: number): void;
+  /** Hot path: one more, for the query that is being handled. Allocates nothing. */
+  add(): void;
 }
 
 export function pluginCounterKey(name: string, labels: Readonly<Record<string, string>>): string {

@@ -108,18 +108,19 @@ test("pluginFamilies() labels counters by scope as they were declared", () => {
   const declared = [
     declare("x_total", "zone", { kind: "k" }),
     declare("y_total", "server"),
-    declare("z", ""),
+    declare("z_total", ""),
+    declare("w_total", "view"),
   ];
   const area = new Float64Array((SCOPES_MAX + 1) * PLUGIN_COUNTERS_MAX);
   for (const scope of [1, 2])
-    area.fill(scope, scope * PLUGIN_COUNTERS_MAX, scope * PLUGIN_COUNTERS_MAX + 2);
-  area[2] = 9;
+    area.fill(scope, scope * PLUGIN_COUNTERS_MAX, scope * PLUGIN_COUNTERS_MAX + 4);
   const server = 'server="dns://192.0.2.1:53"';
   assert.deepEqual(lines(pluginFamilies([area], declared, catalog.scopes), /^[^#]/), [
     `x_total{${server},zone="a.",view="",kind="k"} 1`,
     `x_total{${server},zone="b.",view="",kind="k"} 2`,
     `y_total{${server}} 3`,
-    "z 9",
+    "z_total 3",
+    `w_total{${server},view=""} 3`,
   ]);
 });
 

@@ -2,7 +2,7 @@
 
 import type { PluginCounterDeclaration } from "../handoff/plugin_counters.ts";
 import { PLUGIN_COUNTERS_MAX } from "../limits.ts";
-import type { Family, LabelValues, MetricType } from "./registry.ts";
+import type { Family, LabelValues } from "./registry.ts";
 import type { ScopeInfo } from "./scope_catalog.ts";
 
 /** @param areas of all workers, `MetricsRows.plugins`. */
@@ -14,17 +14,11 @@ export function pluginFamilies(
   const families = new Map<string, { family: Family; values: Map<string, Value> }>();
   for (const [number, declaration] of declared.entries()) {
     const { name, help } = declaration;
-    const type: MetricType = name.endsWith("_total") ? "counter" : "gauge";
     const found = families.get(name) ?? {
-      family: { name, help, type, samples: [] },
+      family: { name, help, type: "counter", samples: [] },
       values: new Map(),
     };
     families.set(name, found);
-    if (type === "gauge") {
-      const value = Math.max(...areas.map((area) => area[number]!));
-      addValue(found.values, declaration.labels, value);
-      continue;
-    }
     for (const scope of scopes) {
       const at = scope.row * PLUGIN_COUNTERS_MAX + number;
       const value = areas.reduce((sum, area) => sum + area[at]!, 0);
@@ -52,5 +46,6 @@ function addValue(values: Map<string, Value>, labels: LabelValues, value: number
 function labelsOf({ scoped, labels }: PluginCounterDeclaration, scope: ScopeInfo): LabelValues {
   const { server, zone, view } = scope.labels;
   if (scoped === "server") return { server, ...labels };
+  if (scoped === "view") return { server, view, ...labels };
   return scoped === "zone" ? { server, zone, view, ...labels } : labels;
 }

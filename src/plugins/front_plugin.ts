@@ -63,6 +63,8 @@ export interface FrontPlugin {
    * query takes the usual way. Allocates nothing.
    */
   wants(query: Query, client: ClientAddress): boolean;
+  /** Hot path. For who counts: nobody wants the query, and it takes the usual way. */
+  pass?(): void;
   /**
    * Handles a request, by calling `done` or `next`; also one that it does not want, if another
    * plugin did or has changed it.

@@ -28,11 +28,23 @@ export interface PluginSetup<Settings> {
   parse(directives: readonly Directive[], context: SetupContext): Settings;
   /** Counters of the plugin's own, see handoff/plugin_counters.ts. */
   counters?(settings: Settings): readonly PluginCounterDeclaration[];
+  /** What there is to know of the settings themselves, for metrics. */
+  gauges?(settings: Settings): readonly PluginGauge[];
   /** Adds what checked settings mean to the plan of the server block. */
   contribute(settings: Settings, view: ViewDraft): void;
   /** Files whose contents are part of the settings. None when it is left out. */
   readonly watchedFiles?: (settings: Settings) => readonly WatchedFile[];
 }
+
+/** A metric of one server block; those of one name make one value. */
+export type PluginGauge =
+  | { readonly name: string; readonly help: string /** Added up. */; readonly value: number }
+  | {
+      readonly name: string;
+      readonly help: string;
+      /** The value is when this was last something else, in seconds since 1970. */
+      readonly changeOf: string;
+    };
 
 /** A file that is looked at again, now and then: its change is a change of the configuration. */
 export interface WatchedFile {

@@ -41,20 +41,21 @@ type Maker<Plugin> = (settings: never, context: StageContext) => Plugin | null;
 
 /** Before the cache. */
 const FRONT: Readonly<Record<string, Maker<FrontPlugin>>> = {
-  acl: (settings) => new AclPlugin(settings),
+  acl: (settings, context) => new AclPlugin(settings, context),
   any: () => new AnyPlugin(),
-  dns64: (settings) => new Dns64Plugin(settings, { add: () => undefined }),
+  dns64: (settings, context) => new Dns64Plugin(settings, context),
   rewrite: (settings) => new RewritePlugin(settings),
-  autopath: (settings) => new AutopathPlugin(settings, { add: () => undefined }),
+  autopath: (settings, context) => new AutopathPlugin(settings, context),
   chaos: (settings, context) => new ChaosPlugin(settings, context),
-  local: () => new LocalPlugin(),
+  local: (_settings, context) => new LocalPlugin(context),
   template: (settings) => TemplateAliasPlugin.of(settings),
 };
 
 /** Right before the cache. */
 const GATES: Readonly<Record<string, Maker<GatePlugin>>> = {
-  search_cut: (settings) => new SearchCutPlugin(settings),
-  filter_aaaa: ({ zones }: { zones: readonly string[] }) => new FilterAaaaPlugin(zones),
+  search_cut: (settings, context) => new SearchCutPlugin(settings, context),
+  filter_aaaa: ({ zones }: { zones: readonly string[] }, context) =>
+    new FilterAaaaPlugin(zones, context),
 };
 
 /** On the way out. */
@@ -66,7 +67,7 @@ const AMENDS: Readonly<Record<string, Maker<AmendPlugin>>> = {
 /** Behind the cache. */
 const BACK: Readonly<Record<string, Maker<BackPlugin>>> = {
   hosts: (settings) => new HostsPlugin(settings),
-  template: (settings) => new TemplatePlugin(settings),
+  template: (settings, context) => new TemplatePlugin(settings, context),
   whoami: () => new WhoamiPlugin(),
 };
 

@@ -8,6 +8,7 @@ import { parseCorefile } from "../config/parser.ts";
 import { formatProblem, Problems } from "../config/problem.ts";
 import { type InterfaceAddresses, memorySource } from "../config/source.ts";
 import { emptyViewPlan } from "../handoff/plan.ts";
+import { pluginCounterKey } from "../handoff/plugin_counters.ts";
 import {
   CLASS_IN,
   classCode,
@@ -29,7 +30,7 @@ import { createBackPlugins, createFrontPlugins, createGatePlugins } from "./stag
 export const STAGE_CONTEXT: StageContext = {
   zones: ["."],
   randomBelow: () => 0,
-  counter: () => ({ add: () => {}, set: () => {} }),
+  counter: () => ({ add: () => undefined }),
 };
 
 export interface SetupResult<Settings> {
@@ -43,6 +44,8 @@ export interface SetupOptions {
   readonly zones?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
   readonly interfaces?: readonly InterfaceAddresses[];
+  /** What plugins count: `NAME LABEL...` to a number. They must have declared it. */
+  readonly counts?: Record<string, number>;
 }
 
 /**
@@ -86,7 +89,10 @@ export function frontPlugin<Settings>(
   directives: string,
   options: SetupOptions = {},
 ): FrontPlugin {
-  const [placed] = createFrontPlugins(plansOf(setup, directives, options), context(options));
+  const [placed] = createFrontPlugins(
+    plansOf(setup, directives, options),
+    contextOf(setup, directives, options),
+  );
   assert.ok(placed !== undefined);
   return placed.plugin;
 }
@@ -97,7 +103,10 @@ export function backPlugin<Settings>(
   directives: string,
   options: SetupOptions = {},
 ): BackPlugin {
-  const [placed] = createBackPlugins(plansOf(setup, directives, options), context(options));
+  const [placed] = createBackPlugins(
+    plansOf(setup, directives, options),
+    contextOf(setup, directives, options),
+  );
   assert.ok(placed !== undefined);
   return placed.plugin;
 }
@@ -108,7 +117,10 @@ export function gatePlugin<Settings>(
   directives: string,
   options: SetupOptions = {},
 ): GatePlugin {
-  const [placed] = createGatePlugins(plansOf(setup, directives, options), context(options));
+  const [placed] = createGatePlugins(
+    plansOf(setup, directives, options),
+    contextOf(setup, directives, options),
+  );
   assert.ok(placed !== undefined);
   return placed.plugin;
 }
@@ -170,6 +182,27 @@ function plansOf<Settings>(
   return structuredClone(readSetup(setup, directives, options).view.plugins);
 }
 
-function context({ zones = ["."] }: SetupOptions): StageContext {
-  return { ...STAGE_CONTEXT, zones };
+function contextOf<Settings>(
+  setup: PluginSetup<Settings>,
+  directives: string,
+  options: SetupOptions,
+): StageContext {
+  const { zones = ["."], counts = {} } = options;
+  const { settings } = readSetup(setup, directives, options);
+  const declared = (setup.counters?.(settings) ?? []).map(({ name, labels }) =>
+    pluginCounterKey(name, labels),
+  );
+  return {
+    ...STAGE_CONTEXT,
+    zones,
+    counter(name, labels = {}) {
+      assert.ok(declared.includes(pluginCounterKey(name, labels)), `${name} is not declared`);
+      const key = [name, ...Object.values(labels)].join(" ");
+      return {
+        add() {
+          counts[key] = (counts[key] ?? 0) + 1;
+        },
+      };
+    },
+  };
 }

@@ -12,15 +12,18 @@ export class FrontStage {
   readonly plugins: readonly FrontPlugin[];
   /** ANSWERED_BY_… of each. */
   readonly answerers: readonly number[];
+  /** Those that count what nobody wants. */
+  readonly #counting: readonly FrontPlugin[];
   readonly #address: ClientAddress = { bytes: new Uint8Array(0), offset: 0, length: 0 };
 
   /** @param plugins in order of execution, at least one. */
   constructor(plugins: readonly FrontPlugin[], answerers: readonly number[]) {
     this.plugins = plugins;
     this.answerers = answerers;
+    this.#counting = plugins.filter(({ pass }) => pass !== undefined);
   }
 
-  /** Whether one of them wants `plane.query`. */
+  /** Whether one of them wants `plane.query`. To be asked once, unless it is true. */
   wants(plane: Plane): boolean {
     const address = this.#address;
     const { nameOffset } = plane.client;
@@ -31,6 +34,7 @@ export class FrontStage {
     for (let index = 0; index < this.plugins.length; index++) {
       if (this.plugins[index]!.wants(plane.query, address)) return true;
     }
+    for (let index = 0; index < this.#counting.length; index++) this.#counting[index]!.pass!();
     return false;
   }
 }

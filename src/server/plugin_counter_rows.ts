@@ -1,12 +1,13 @@
+// Hot path.
 /** The counters of plugins in a worker: from what a plan has declared to a place in memory. */
 
 import { type PluginCounter, pluginCounterKey } from "../handoff/plugin_counters.ts";
-import { scopeRow } from "../handoff/scope_numbers.ts";
+import { SCOPE_OVERFLOW } from "../handoff/scope_numbers.ts";
 import { PLUGIN_COUNTERS_MAX } from "../limits.ts";
 import type { Client } from "./client.ts";
 import { NO_SCOPE } from "./zone_router.ts";
 
-const NOTHING: PluginCounter = { add: () => {}, set: () => {} };
+const NOTHING: PluginCounter = { add: () => undefined };
 
 export class PluginCounterRows {
   readonly #rows: Float64Array;
@@ -28,23 +29,28 @@ export class PluginCounterRows {
     this.#numbers = new Map(plans.map(({ key, number }) => [key, number]));
   }
 
+  /** Cold: for every plugin once, when it is made. */
   counter(name: string, labels: Readonly<Record<string, string>> = {}): PluginCounter {
     const number = this.#numbers.get(pluginCounterKey(name, labels));
-    if (number === undefined) return NOTHING;
-    const rows = this.#rows;
-    const client = this.#client;
-    return {
-      add(by = 1) {
-        rows[scopeOf(client) * PLUGIN_COUNTERS_MAX + number]! += by;
-      },
-      set(value) {
-        rows[number] = value;
-      },
-    };
+    return number === undefined ? NOTHING : new ScopedCounter(this.#rows, this.#client, number);
   }
 }
 
-/** What no zone takes reaches no plugin. */
-function scopeOf({ scope }: Client): number {
-  return scope === NO_SCOPE ? scopeRow(Number.MAX_SAFE_INTEGER) : scopeRow(scope);
+class ScopedCounter implements PluginCounter {
+  readonly #rows: Float64Array;
+  readonly #client: Client;
+  readonly #number: number;
+
+  constructor(rows: Float64Array, client: Client, number: number) {
+    this.#rows = rows;
+    this.#client = client;
+    this.#number = number;
+  }
+
+  add(): void {
+    const { scope } = this.#client;
+    // What no zone takes reaches no plugin.
+    const row = scope === NO_SCOPE || scope >= SCOPE_OVERFLOW ? SCOPE_OVERFLOW : scope;
+    this.#rows[row * PLUGIN_COUNTERS_MAX + this.#number]! += 1;
+  }
 }

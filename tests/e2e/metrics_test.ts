@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { cleanUp } from "../support/clean_up.ts";
 import { ask } from "../support/dns_client.ts";
 import { parseRecord } from "../support/dns_message.ts";
 import { freePort } from "../support/free_port.ts";
@@ -14,8 +17,12 @@ import { parseMetrics, sumOf } from "../support/sim_metrics.ts";
 import { until } from "../support/until.ts";
 
 const NXDOMAIN = 3;
+const TYPE_A = 1;
 /** A port that is taken is tried again every 5 s. */
 const WAIT_MS = 20_000;
+/** What plugins count for themselves, without the one that is a time. */
+const OF_PLUGINS =
+  /^(?:coredns_(?:acl|autopath|dns64|local|template)_|coredns_hosts_entries|nodens_(?:filter|search))/;
 const SOA = "example.org. 300 SOA ns1.example.org. host.example.org. 1 7200 3600 1209600 60";
 
 function answer(query: UpstreamQuery): void {
@@ -212,4 +219,125 @@ test("a change of the configuration moves services and leaves the counters", asy
   server.child.kill("SIGUSR1");
   const samples = parseMetrics(await eventually(`${server.url}/metrics`));
   assert.equal(sumOf(samples, "coredns_dns_responses_total", 'plugin="forward"'), 1);
+});
+
+test("reload metrics tell of what was refused and of what is in effect", async (context) => {
+  const server = await serveMetrics(context, "");
+  const metricsUrl = `${server.url}/metrics`;
+  const hashIn = (body: string) => /^coredns_reload_version_info\{(.*)\} 1$/m.exec(body)?.[1];
+  const hasFailed = (times: number) => (body: string) =>
+    body.includes(`\ncoredns_reload_failed_total ${times}\n`);
+  const before = await eventually(metricsUrl, (body) => hashIn(body) !== undefined);
+  assert.ok(hasFailed(0)(before));
+  assert.match(hashIn(before)!, /^hash="sha512",value="[0-9a-f]{128}"$/);
+  const good = readFileSync(server.corefile, "utf8");
+  writeFileSync(server.corefile, good.replace("errors", "nonsense"));
+  server.child.kill("SIGUSR1");
+  assert.equal(hashIn(await eventually(metricsUrl, hasFailed(1))), hashIn(before));
+  writeFileSync(server.corefile, good.replace("cache 30", "cache 31"));
+  server.child.kill("SIGUSR1");
+  const after = await eventually(metricsUrl, (body) => hashIn(body) !== hashIn(before));
+  assert.ok(hasFailed(1)(after));
+});
+
+test("plugins count by CoreDNS' names, whether a query is an exchange or not", async (context) => {
+  const upstream = await startScriptedUpstream(context, (query) => {
+    // There are addresses of IPv4 only.
+    if (query.message.questions[0]?.type === TYPE_A) answer(query);
+    else query.reply({ authority: [parseRecord(SOA)] });
+  });
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "nodens-search-"));
+  cleanUp(context, () => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "search"), "search denied.example.org example.org\n");
+  writeFileSync(join(folder, "hosts"), "192.0.2.9 h.example.org\n");
+  const server = await serve(
+    context,
+    `.:0 {
+      bind 127.0.0.1
+      prometheus 127.0.0.1:${port}
+      cache
+      local
+      dns64 {
+        allow_ipv4
+      }
+      acl {
+        block type TXT
+        filter type SRV
+        drop type NULL
+      }
+      autopath example.org ${join(folder, "search")}
+      search_cut example.org {
+        names com
+      }
+      template IN MX {
+        match ^ok[.]
+        answer "{{ .Name }} 60 IN MX 10 mail.example.org."
+        fallthrough
+      }
+      template IN MX {
+        match ^text[.]
+        answer "{{ index .Match 1 }}"
+        fallthrough
+      }
+      template IN MX {
+        match ^(record)[.]
+        answer "{{ .Name }} MX {{ index .Match 1 }}"
+        fallthrough
+      }
+      hosts ${join(folder, "hosts")} {
+        fallthrough
+      }
+      forward . 127.0.0.1:${upstream.port}
+    }
+    v4.example.org:0 {
+      bind 127.0.0.1
+      filter_aaaa
+      forward . 127.0.0.1:${upstream.port}
+    }`,
+  );
+  for (const [name, type] of [
+    ["a.example.org", "A"],
+    ["a.example.org", "A"],
+    ["a.example.org", "TXT"],
+    ["a.example.org", "SRV"],
+    ["six.example.org", "AAAA"],
+    ["www.denied.example.org", "A"],
+    ["www.example.com.example.org", "A"],
+    ["a.v4.example.org", "AAAA"],
+    ["localhost.example.org", "A"],
+    ["ok.example.org", "MX"],
+    ["text.example.org", "MX"],
+    ["record.example.org", "MX"],
+    ["h.example.org", "A"],
+  ] as const) {
+    await ask(server.port, name, type);
+  }
+  await assert.rejects(ask(server.port, "a.example.org", "NULL", { timeoutMs: 100 }));
+  const text = await eventually(`http://127.0.0.1:${port}/metrics`);
+  const samples = parseMetrics(text);
+  const found = [...samples].filter(([key]) => OF_PLUGINS.test(key)).map((pair) => pair.join(" "));
+  const where = 'server="dns://127.0.0.1:0"';
+  const block = `${where},zone=".",view=""`;
+  const mx = (record: string) =>
+    `{${block},class="IN",type="MX",section="answer",template="${record}"} 1`;
+  const wanted = [
+    // The AAAA question that is translated passes twice; localhost.* does not get there.
+    `coredns_acl_allowed_requests_total{${where},view=""} 10`,
+    `coredns_acl_blocked_requests_total{${block}} 1`,
+    `coredns_acl_dropped_requests_total{${block}} 1`,
+    `coredns_acl_filtered_requests_total{${block}} 1`,
+    `coredns_autopath_success_total{${where}} 1`,
+    `coredns_dns64_requests_translated_total{${where}} 1`,
+    "coredns_hosts_entries 2",
+    "coredns_local_localhost_requests_total 1",
+    `coredns_template_matches_total{${block},class="IN",type="MX"} 3`,
+    `coredns_template_rr_failures_total${mx("{{ .Name }} MX {{ index .Match 1 }}")}`,
+    `coredns_template_template_failures_total${mx("{{ index .Match 1 }}")}`,
+    `nodens_filter_aaaa_filtered_total{${where},zone="v4.example.org.",view=""} 1`,
+    `nodens_search_cut_denied_total{${block}} 1`,
+  ];
+  assert.deepEqual(found.sort(), wanted);
+  const sec = samples.get("coredns_hosts_reload_timestamp_seconds")!;
+  assert.ok(sec > 1.7e9 && sec <= Date.now() / 1000, `${sec}`);
 });

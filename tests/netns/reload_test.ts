@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { until } from "../support/until.ts";
 import { ADDRESSES, BusyNode, startUsual } from "./support/busy_node.ts";
-import { corefileFor, createLab, type LabNodens } from "./support/lab.ts";
+import { corefileFor, createLab, type Lab, type LabNodens } from "./support/lab.ts";
 import { UPSTREAM_IP } from "./support/places.ts";
 
 const RELOADS = 10;
@@ -15,6 +15,11 @@ function linesWith(nodens: LabNodens, text: string): number {
     .stdout()
     .split("\n")
     .filter((line) => line.includes(text)).length;
+}
+
+async function configErrors(lab: Lab): Promise<number> {
+  const text = await lab.run("node", "curl", ["-s", "http://127.0.0.1:9353/metrics"]);
+  return Number(/errortype="configmap"\} (\d+)/.exec(text)?.[1] ?? Number.NaN);
 }
 
 test("changes of the configuration cost no query, and what would give an address up is refused", async (context) => {
@@ -39,6 +44,11 @@ test("changes of the configuration cost no query, and what would give an address
   process.kill(nodens.pid, "SIGUSR1");
   await until("it is refused", () => linesWith(nodens, "reload failed") === 1);
   assert.equal(linesWith(nodens, `Cannot take over ${ADDRESSES[0]}:53`), 1);
+  assert.equal(await configErrors(lab), 0);
+  writeFileSync(nodens.corefile, "nonsense {\n");
+  process.kill(nodens.pid, "SIGUSR1");
+  await until("it is refused, too", () => linesWith(nodens, "reload failed") === 2);
+  assert.equal(await configErrors(lab), 1);
   const after = await node.settle();
   after.expectLost({ udp: 0, tcp: 0 });
   await node.stop();

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { parseIpAddress } from "../../std/ip_address.ts";
 import { RCODE_NOERROR, RCODE_REFUSED } from "../../wire/constants.ts";
 import { frontPlugin, queryAsking, requestAsking } from "../testing.ts";
-import { AclPlugin } from "./front.ts";
 import { aclSetup } from "./setup.ts";
 
 type Outcome = "allow" | "block" | "filter" | "drop";
@@ -69,13 +68,24 @@ test("AclPlugin takes the first policy that fits, in its zones", () => {
 });
 
 test("AclPlugin counts what it does", () => {
-  const plugin = frontPlugin(aclSetup, "acl {\nblock type A\n}");
-  assert.ok(plugin instanceof AclPlugin);
-  plugin.wants(queryAsking("x. MX"), { bytes: new Uint8Array(4), offset: 0, length: 4 });
-  plugin.handle(
-    requestAsking("x. A"),
-    () => assert.fail(),
-    () => {},
-  );
-  assert.deepEqual(plugin.counts, [1, 1, 0, 0]);
+  const counts = {};
+  const directives = "acl {\nblock type A\nfilter type AAAA\ndrop type TXT\n}";
+  const plugin = frontPlugin(aclSetup, directives, { counts });
+  const client = { bytes: new Uint8Array(4), offset: 0, length: 4 };
+  assert.equal(plugin.wants(queryAsking("x. MX"), client), false);
+  assert.deepEqual(counts, {}, "another plugin may want it");
+  plugin.pass?.();
+  for (const type of ["A", "AAAA", "TXT", "SRV"]) {
+    plugin.handle(
+      requestAsking(`x. ${type}`),
+      () => {},
+      () => {},
+    );
+  }
+  assert.deepEqual(counts, {
+    coredns_acl_allowed_requests_total: 2,
+    coredns_acl_blocked_requests_total: 1,
+    coredns_acl_filtered_requests_total: 1,
+    coredns_acl_dropped_requests_total: 1,
+  });
 });

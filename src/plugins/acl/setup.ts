@@ -9,6 +9,7 @@ import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext } from "../plugin_setup.ts";
 import { wholeNumber, zone } from "../values.ts";
+import { ALLOWED, BLOCKED, DROPPED, FILTERED } from "./counters.ts";
 import type { AclAction, AclPolicyPlan, AclRulePlan } from "./plan.ts";
 
 const ACTIONS: readonly AclAction[] = ["allow", "block", "filter", "drop"];
@@ -47,6 +48,7 @@ export const aclSetup: PluginSetup<AclSettings> = {
     const reader = new DirectiveReader("acl", context.problems);
     return { rules: directives.map((directive) => readRule(reader, directive, context)) };
   },
+  counters: () => [ALLOWED, BLOCKED, FILTERED, DROPPED],
   contribute({ rules }, view) {
     const plans = rules.map(
       ({ zones, policies }): AclRulePlan => ({ zones, policies: policies.map(policyPlan) }),

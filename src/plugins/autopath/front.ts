@@ -1,5 +1,6 @@
 /** `autopath`: the search list that the client would go through, gone through for it. */
 
+import type { PluginCounter } from "../../handoff/plugin_counters.ts";
 import {
   CLASS_IN,
   RCODE_FORMERR,
@@ -12,29 +13,27 @@ import {
 import { type DnsMessage, recordOf } from "../../wire/message.ts";
 import { isBelow, nameToWire } from "../../wire/name.ts";
 import type { Query } from "../../wire/query.ts";
+import type { StageContext } from "../back_plugin.ts";
 import type { Done, FrontPlugin, Next, Request } from "../front_plugin.ts";
+import { SUCCESS } from "./counters.ts";
 import type { AutopathSettings } from "./settings.ts";
 
 /** Answers after which the next element of the list is tried. */
 const GO_ON = [RCODE_NXDOMAIN, RCODE_SERVFAIL, RCODE_REFUSED, RCODE_FORMERR, RCODE_NOTIMP];
-
-/** Counts queries for which something was found. */
-export interface SuccessCounter {
-  add(): void;
-}
 
 export class AutopathPlugin implements FrontPlugin {
   readonly #zones: readonly Uint8Array[];
   /** In wire form. */
   readonly #first: Uint8Array | null;
   readonly #search: readonly string[];
-  readonly #counter: SuccessCounter;
+  /** Queries for which something was found. */
+  readonly #success: PluginCounter;
 
-  constructor({ zones, search }: AutopathSettings, counter: SuccessCounter) {
+  constructor({ zones, search }: AutopathSettings, { counter }: Pick<StageContext, "counter">) {
     this.#zones = zones.map((zone) => nameToWire(zone));
     this.#first = search.length === 0 ? null : nameToWire(search[0]);
     this.#search = search;
-    this.#counter = counter;
+    this.#success = counter(SUCCESS.name);
   }
 
   wants(query: Query): boolean {
@@ -68,7 +67,7 @@ export class AutopathPlugin implements FrontPlugin {
           tryFrom(position + 1);
           return;
         }
-        this.#counter.add();
+        this.#success.add();
         done(position === 0 ? answer : withAlias(answer, request.name, name));
       });
     };

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { TYPE_A, TYPE_CNAME } from "../../wire/constants.ts";
 import { type DnsMessage, messageFor, recordOf } from "../../wire/message.ts";
 import { wireToName } from "../../wire/name.ts";
-import { queryOf, requestFor } from "../testing.ts";
+import { queryOf, requestFor, STAGE_CONTEXT } from "../testing.ts";
 import { AutopathPlugin } from "./front.ts";
 
 const SETTINGS = {
@@ -18,7 +18,7 @@ function ask(name: string, there: Readonly<Record<string, number | "address" | n
   const asked: string[] = [];
   let found = 0;
   let answer: DnsMessage | null = null;
-  new AutopathPlugin(SETTINGS, { add: () => void found++ }).handle(
+  new AutopathPlugin(SETTINGS, { counter: () => ({ add: () => void found++ }) }).handle(
     requestFor(name, TYPE_A),
     (request, done) => {
       asked.push(request.name);
@@ -85,13 +85,13 @@ test("AutopathPlugin is for names below the first element of the list, and in it
     ["www.example.org.", false],
     [".", false],
   ];
-  const plugin = new AutopathPlugin(SETTINGS, { add: () => undefined });
+  const plugin = new AutopathPlugin(SETTINGS, STAGE_CONTEXT);
   for (const [name, isWanted] of cases) {
     assert.equal(plugin.wants(queryOf(name, TYPE_A)), isWanted, name);
     assert.equal(ask(name.toLowerCase(), {}).asked.length, isWanted ? 4 : 1, name);
   }
   assert.ok(!plugin.wants(queryOf("web.default.svc.cluster.local.", TYPE_A, 3)));
   const elsewhere = { ...SETTINGS, zones: ["example.org."] };
-  const other = new AutopathPlugin(elsewhere, { add: () => undefined });
+  const other = new AutopathPlugin(elsewhere, STAGE_CONTEXT);
   assert.ok(!other.wants(queryOf("web.default.svc.cluster.local.", TYPE_A)));
 });

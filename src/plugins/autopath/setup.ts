@@ -5,6 +5,7 @@ import { normalizeZone } from "../../config/zone.ts";
 import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext } from "../plugin_setup.ts";
+import { SUCCESS } from "./counters.ts";
 import { type AutopathSettings, autopathSettings } from "./settings.ts";
 
 export const autopathSetup: PluginSetup<AutopathSettings> = {
@@ -12,6 +13,7 @@ export const autopathSetup: PluginSetup<AutopathSettings> = {
   order: pluginOrder("autopath"),
   schema: autopathSettings,
   parse,
+  counters: () => [SUCCESS],
   contribute: (settings, view) => void view.plugins.push({ plugin: "autopath", settings }),
 };
 

@@ -1,5 +1,6 @@
 /** `dns64`: AAAA records made of A records, for clients behind a NAT64 (RFC 6147). */
 
+import type { PluginCounter } from "../../handoff/plugin_counters.ts";
 import {
   CLASS_IN,
   FLAG_AD,
@@ -11,7 +12,9 @@ import {
 } from "../../wire/constants.ts";
 import type { DnsMessage, DnsRecord } from "../../wire/message.ts";
 import type { Query } from "../../wire/query.ts";
+import type { StageContext } from "../back_plugin.ts";
 import type { ClientAddress, Done, FrontPlugin, Next, Request } from "../front_plugin.ts";
+import { TRANSLATED } from "./counters.ts";
 import type { Dns64Settings } from "./settings.ts";
 
 const IPV4_BYTES = 4;
@@ -24,18 +27,14 @@ const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 /** The most a made record may live when nothing says how long there is no AAAA (§5.1.7). */
 const TTL_SEC_MAX = 600;
 
-/** Counts queries that got an answer made here. */
-export interface TranslationCounter {
-  add(): void;
-}
-
 export class Dns64Plugin implements FrontPlugin {
   readonly #settings: Dns64Settings;
-  readonly #counter: TranslationCounter;
+  /** Queries that got an answer made here. */
+  readonly #translated: PluginCounter;
 
-  constructor(settings: Dns64Settings, counter: TranslationCounter) {
+  constructor(settings: Dns64Settings, { counter }: Pick<StageContext, "counter">) {
     this.#settings = settings;
-    this.#counter = counter;
+    this.#translated = counter(TRANSLATED.name);
   }
 
   wants(query: Query, client: ClientAddress): boolean {
@@ -58,7 +57,7 @@ export class Dns64Plugin implements FrontPlugin {
       }
       next({ ...request, type: TYPE_A }, (addresses) => {
         const made = addresses && this.#translate(answer, addresses);
-        if (made !== null) this.#counter.add();
+        if (made !== null) this.#translated.add();
         done(made ?? answer);
       });
     });

@@ -4,7 +4,7 @@ import { formatIpAddress, parseIpAddress } from "../../std/ip_address.ts";
 import { FLAG_AD, TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_SOA } from "../../wire/constants.ts";
 import { type DnsMessage, messageFor, recordOf } from "../../wire/message.ts";
 import { nameToWire } from "../../wire/name.ts";
-import { queryOf, readSetup, requestFor } from "../testing.ts";
+import { queryOf, readSetup, requestFor, STAGE_CONTEXT } from "../testing.ts";
 import { Dns64Plugin, embed } from "./front.ts";
 import { dns64Setup } from "./setup.ts";
 
@@ -40,7 +40,9 @@ function ask(
   const types: number[] = [];
   let translated = 0;
   let answer: DnsMessage | null = null;
-  const plugin = new Dns64Plugin(settingsOf(directive), { add: () => void translated++ });
+  const plugin = new Dns64Plugin(settingsOf(directive), {
+    counter: () => ({ add: () => void translated++ }),
+  });
   plugin.handle(
     requestFor(NAME, TYPE_AAAA, request),
     (asked, done) => {
@@ -146,7 +148,7 @@ test("Dns64Plugin is for AAAA queries over IPv6 of clients that do not validate"
     query.checkingDisabled = asked.checkingDisabled ? 1 : 0;
     const bytes = address(from);
     const where = { bytes, offset: 0, length: bytes.length };
-    const plugin = new Dns64Plugin(settingsOf(directive), { add: () => undefined });
+    const plugin = new Dns64Plugin(settingsOf(directive), STAGE_CONTEXT);
     assert.equal(plugin.wants(query, where), isWanted, `${from} ${JSON.stringify(parts)}`);
   }
 });

@@ -6,6 +6,7 @@ import { parseIpAddress } from "../../std/ip_address.ts";
 import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext } from "../plugin_setup.ts";
+import { TRANSLATED } from "./counters.ts";
 import { type Dns64Settings, dns64Settings, PREFIX_BITS, PREFIX_DEFAULT } from "./settings.ts";
 
 const IPV6_BYTES = 16;
@@ -20,6 +21,7 @@ export const dns64Setup: PluginSetup<Dns64Settings> = {
   order: pluginOrder("dns64"),
   schema: dns64Settings,
   parse,
+  counters: () => [TRANSLATED],
   contribute: (settings, view) => void view.plugins.push({ plugin: "dns64", settings }),
 };
 

@@ -5,6 +5,7 @@ import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup } from "../plugin_setup.ts";
 import { zone } from "../values.ts";
+import { FILTERED } from "./counters.ts";
 
 const filterSettings = z.object({ zones: z.array(zone) });
 
@@ -22,6 +23,7 @@ export const filterAaaaSetup: PluginSetup<FilterAaaaSettings> = {
     });
     return { zones: [...new Set(zones)] };
   },
+  counters: () => [FILTERED],
   contribute: ({ zones }, view) =>
     void view.plugins.push({ plugin: "filter_aaaa", settings: { zones } }),
 };

@@ -5,8 +5,9 @@ import type { Directive, OptionLine } from "../../config/parser.ts";
 import { canonicalIpAddress } from "../../std/ip_address.ts";
 import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
-import type { PluginSetup, SetupContext, ViewDraft } from "../plugin_setup.ts";
+import type { PluginGauge, PluginSetup, SetupContext, ViewDraft } from "../plugin_setup.ts";
 import { durationMs, wholeNumber, zone } from "../values.ts";
+import { ZoneSet } from "../zone_set.ts";
 import { normalizeHosts } from "./hosts_text.ts";
 import type { HostsPlan } from "./plan.ts";
 
@@ -37,6 +38,7 @@ export const hostsSetup: PluginSetup<HostsSettings> = {
   order: pluginOrder("hosts"),
   schema: hostsSettings,
   parse,
+  gauges,
   contribute,
 };
 
@@ -105,6 +107,26 @@ function readFile(
     reader.warning(place, `Cannot read "${path}": ${(error as Error).message}: it has no entries`);
     return "";
   }
+}
+
+/** As CoreDNS counts: an entry is a name with an address, and the same the other way round. */
+function gauges({ entries, zones, reverse }: HostsSettings): PluginGauge[] {
+  const set = new ZoneSet(zones);
+  const names = entries.split("\n").flatMap((line) => line.split(" ").slice(1));
+  const own = names.filter((name) => set.find(name) !== null);
+  const reversed = reverse ? own.filter((name) => !name.startsWith("*.")) : [];
+  return [
+    {
+      name: "coredns_hosts_entries",
+      help: "The combined number of entries in hosts and Corefile.",
+      value: own.length + reversed.length,
+    },
+    {
+      name: "coredns_hosts_reload_timestamp_seconds",
+      help: "The timestamp of the last reload of hosts file.",
+      changeOf: entries,
+    },
+  ];
 }
 
 function textOf(line: OptionLine): string {

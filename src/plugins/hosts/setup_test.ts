@@ -84,3 +84,18 @@ test("hosts says what is wrong with its directive", () => {
     assert.deepEqual(problems, expected, directives);
   }
 });
+
+test("hosts has a gauge of entries in its zones, in both directions", () => {
+  const lines = "192.0.2.1 a.example.org b.example.org www.com\n192.0.2.2 *.example.org";
+  const entries = (options: string) => {
+    const { settings } = readSetup(hostsSetup, `hosts /h example.org {\n${options}\n}`, {
+      files: { "/h": lines },
+    });
+    return hostsSetup.gauges?.(settings)[0];
+  };
+  const help = "The combined number of entries in hosts and Corefile.";
+  const name = "coredns_hosts_entries";
+  assert.deepEqual(entries(""), { name, help, value: 5 });
+  assert.deepEqual(entries("no_reverse"), { name, help, value: 3 });
+  assert.deepEqual(entries("192.0.2.3 c.example.org"), { name, help, value: 7 });
+});

@@ -1,12 +1,15 @@
 /** `local`: what means the machine itself is answered here. See README.md. */
 
+import type { PluginCounter } from "../../handoff/plugin_counters.ts";
 import { FLAG_AA, TYPE_A, TYPE_AAAA, TYPE_NS, TYPE_PTR, TYPE_SOA } from "../../wire/constants.ts";
 import { type DnsMessage, type DnsRecord, messageFor, recordOf } from "../../wire/message.ts";
 import { nameToWire } from "../../wire/name.ts";
 import type { Query } from "../../wire/query.ts";
 import { joinBytes, words16 } from "../../wire/rdata_parts.ts";
+import type { StageContext } from "../back_plugin.ts";
 import type { Done, FrontPlugin, Next, Request } from "../front_plugin.ts";
 import { ZoneSet } from "../zone_set.ts";
+import { LOCALHOST_REQUESTS } from "./counters.ts";
 import { isLocal, LOCAL_ZONES } from "./names.ts";
 
 /** A week, as in CoreDNS. */
@@ -21,7 +24,11 @@ const PTR_OF_ONE = LOCAL_ZONES.at(-1)!;
 
 export class LocalPlugin implements FrontPlugin {
   /** Questions for `localhost.` with something behind it, that a search path has made. */
-  localhostCount = 0;
+  readonly #localhost: PluginCounter;
+
+  constructor({ counter }: Pick<StageContext, "counter">) {
+    this.#localhost = counter(LOCALHOST_REQUESTS.name);
+  }
 
   wants(query: Query): boolean {
     return isLocal(query);
@@ -30,7 +37,7 @@ export class LocalPlugin implements FrontPlugin {
   handle(request: Request, next: Next, done: Done): void {
     const { name } = request;
     if (name !== LOCALHOST && name.startsWith(LOCALHOST)) {
-      this.localhostCount += 1;
+      this.#localhost.add();
       done(answerWith(request, name, loopback(request)));
       return;
     }

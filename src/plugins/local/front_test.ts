@@ -22,8 +22,8 @@ function ask(plugin: LocalPlugin, question: string): DnsMessage | null {
   return found;
 }
 
-function localPlugin(): LocalPlugin {
-  const plugin = frontPlugin(localSetup, "local");
+function localPlugin(counts: Record<string, number> = {}): LocalPlugin {
+  const plugin = frontPlugin(localSetup, "local", { counts });
   assert.ok(plugin instanceof LocalPlugin);
   assert.ok(!plugin.wants(queryAsking(". NS")));
   return plugin;
@@ -48,13 +48,14 @@ test("LocalPlugin answers for the machine itself", () => {
     ["1.255.in-addr.arpa. PTR", [], [`255.in-addr.arpa. ${soa}`]],
     [`${ONE} PTR`, [`${ONE} 604800 PTR localhost.`], []],
   ];
-  const plugin = localPlugin();
+  const counts = {};
+  const plugin = localPlugin(counts);
   for (const [question, answers, authorities] of cases) {
     const answer = ask(plugin, question);
     assert.deepEqual(answer?.answers, answers.map(parseRecord), question);
     assert.deepEqual(answer?.authorities, authorities.map(parseRecord), question);
   }
-  assert.equal(plugin.localhostCount, 2);
+  assert.deepEqual(counts, { coredns_local_localhost_requests_total: 2 });
 });
 
 test("LocalPlugin leaves other names alone", () => {

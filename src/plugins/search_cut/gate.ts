@@ -7,10 +7,13 @@
  *   └ outside: com    └ *    └ search domain
  */
 
+import type { PluginCounter } from "../../handoff/plugin_counters.ts";
 import { RCODE_NXDOMAIN } from "../../wire/constants.ts";
 import { isBelow, nameToWire } from "../../wire/name.ts";
 import type { Query } from "../../wire/query.ts";
+import type { StageContext } from "../back_plugin.ts";
 import { type Denial, denialOf, type GatePlugin } from "../gate_plugin.ts";
+import { DENIED } from "./counters.ts";
 import type { SearchCutPlan } from "./plan.ts";
 
 const ANY_LABEL = "*.";
@@ -26,11 +29,11 @@ interface Cut {
 }
 
 export class SearchCutPlugin implements GatePlugin {
-  /** How many names were cut. */
-  cutCount = 0;
+  readonly #denied: PluginCounter;
   readonly #cuts: readonly Cut[];
 
-  constructor(plan: SearchCutPlan) {
+  constructor(plan: SearchCutPlan, { counter }: Pick<StageContext, "counter">) {
+    this.#denied = counter(DENIED.name);
     this.#cuts = plan.cuts.flatMap(({ zones, below, names }) => {
       const ends = names.map((name) => nameToWire(name).slice(0, -1));
       return below.map((text) => {
@@ -52,7 +55,7 @@ export class SearchCutPlugin implements GatePlugin {
       const cut = this.#cuts[index]!;
       if (!isBelow(cut.domain, query.nameBytes, query.nameLength)) continue;
       if (!isOutside(cut, query)) continue;
-      this.cutCount += 1;
+      this.#denied.add();
       return cut.denial;
     }
     return null;

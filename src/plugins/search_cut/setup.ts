@@ -6,6 +6,7 @@ import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext } from "../plugin_setup.ts";
 import { zone } from "../values.ts";
+import { DENIED } from "./counters.ts";
 import type { SearchCutPlan } from "./plan.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
@@ -34,6 +35,7 @@ export const searchCutSetup: PluginSetup<SearchCutSettings> = {
     const reader = new DirectiveReader("search_cut", context.problems);
     return { cuts: directives.map((directive) => readCut(reader, directive, context)) };
   },
+  counters: () => [DENIED],
   contribute({ cuts }, view) {
     const plan: SearchCutPlan = { cuts };
     view.plugins.push({ plugin: "search_cut", settings: plan });

@@ -84,6 +84,32 @@ test("TemplatePlugin.answer() is SERVFAIL when a template gives no record", () =
   }
 });
 
+test("TemplatePlugin counts matches by type, and what its templates fail at", () => {
+  const texts = [
+    "{{ .Name }} IN A {{ index .Match 2 }}",
+    "{{ .Name }} IN A {{ index .Match 1 }}",
+    "none.",
+  ];
+  const rule = (type: string, text: string) =>
+    `template IN ${type} {\nmatch ^${type}(.*)\nanswer "${text}"\nfallthrough\n}`;
+  const directives = `${rule("a", texts[0]!)}\n${rule("ANY", texts[1]!)}\n${rule("mx", texts[2]!)}
+  template ANY CAA {\nmatch caa\nrcode SERVFAIL\n}`;
+  const counts = {};
+  const counting = backPlugin(templateSetup, directives.replace("^ANY", "^every"), { counts });
+  for (const question of ["ax. A", "every. A", "every. CAA", "mx. MX", "caa. CAA", "x. A"]) {
+    counting.answer(requestAsking(question));
+  }
+  const [matches, failures] = ["coredns_template_matches_total", "coredns_template_"];
+  assert.deepEqual(counts, {
+    [`${matches} IN A`]: 2,
+    [`${matches} IN other`]: 2,
+    [`${matches} IN MX`]: 1,
+    [`${failures}template_failures_total IN A answer ${texts[0]}`]: 1,
+    [`${failures}rr_failures_total IN ANY answer ${texts[1]}`]: 2,
+    [`${failures}rr_failures_total IN MX answer ${texts[2]}`]: 1,
+  });
+});
+
 test("templates see the question and who asks", () => {
   const text = "{{ .Zone }} {{ .ID }} {{ .Class }} {{ .Type }} {{ .Remote }} {{ .Question.Qtype }}";
   const answer = plugin(`template ANY ANY {\nanswer "{{ .Name }} TXT (${text})"\n}`);

@@ -116,7 +116,7 @@ function fits({ class: dnsClass, type, zones, patterns }: AliasTemplate, query: 
 /** Whether an answer may be an alias: `CNAME` stands in a template. */
 function makesAliases({ answers, type }: TemplatePlan): boolean {
   if (type !== TYPE_A && type !== TYPE_AAAA && type !== TYPE_ANY) return false;
-  return answers.some((nodes) => mentionsAlias(nodes));
+  return answers.some(({ nodes }) => mentionsAlias(nodes));
 }
 
 function mentionsAlias(nodes: readonly TemplateNode[]): boolean {

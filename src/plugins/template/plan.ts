@@ -2,6 +2,12 @@
 
 import type { TemplateNode } from "./go_template_nodes.ts";
 
+export interface RecordTemplate {
+  /** As it stands in the Corefile. */
+  readonly text: string;
+  readonly nodes: readonly TemplateNode[];
+}
+
 export interface TemplatePlan {
   /** Codes; CLASS_ANY and TYPE_ANY take every one. */
   readonly class: number;
@@ -9,9 +15,9 @@ export interface TemplatePlan {
   readonly zones: readonly string[];
   /** Go regular expressions, the first that matches counts; none: every name matches. */
   readonly match: readonly string[];
-  readonly answers: readonly (readonly TemplateNode[])[];
-  readonly additionals: readonly (readonly TemplateNode[])[];
-  readonly authorities: readonly (readonly TemplateNode[])[];
+  readonly answers: readonly RecordTemplate[];
+  readonly additionals: readonly RecordTemplate[];
+  readonly authorities: readonly RecordTemplate[];
   readonly rcode: number;
   readonly extendedError: { readonly code: number; readonly reason: string } | null;
   /** Zones in which a name that matches nothing is left to others. */

@@ -3,13 +3,22 @@
 import * as z from "zod/mini";
 import type { Token } from "../../config/lexer.ts";
 import type { Directive, OptionLine } from "../../config/parser.ts";
-import { classCode, typeCode } from "../../wire/constants.ts";
+import { TYPE_LABELS } from "../../handoff/metrics_memory.ts";
+import type { PluginCounterDeclaration } from "../../handoff/plugin_counters.ts";
+import { classCode, TYPE_ANY, typeCode, typeName } from "../../wire/constants.ts";
 import { DirectiveReader } from "../directive_reader.ts";
 import { goRegexpProblem } from "../go_regexp.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext, ViewDraft } from "../plugin_setup.ts";
 import { wholeNumber, zone } from "../values.ts";
 import { checkRecordTemplate } from "./check_record.ts";
+import {
+  countedClass,
+  countedType,
+  matches,
+  recordFailures,
+  templateFailures,
+} from "./counters.ts";
 import { parseGoTemplate } from "./go_template.ts";
 import type { TemplatePlan } from "./plan.ts";
 import { RCODES } from "./rcodes.ts";
@@ -48,8 +57,25 @@ export const templateSetup: PluginSetup<TemplateSettings> = {
     const reader = new DirectiveReader("template", context.problems);
     return { rules: directives.map((directive) => readRule(reader, directive, context)) };
   },
+  counters: ({ rules }) => rules.flatMap(countersOf),
   contribute,
 };
+
+function countersOf(rule: TemplateRule): PluginCounterDeclaration[] {
+  const code = typeCode(rule.type)!;
+  const type = typeName(code);
+  const dnsClass = countedClass(classCode(rule.class)!);
+  const types = code === TYPE_ANY ? TYPE_LABELS : [countedType(code)];
+  return [
+    ...types.map((one) => matches({ class: dnsClass, type: one })),
+    ...SECTIONS.flatMap((section) =>
+      rule[section].flatMap((template) => {
+        const labels = { class: dnsClass, type, section, template };
+        return [templateFailures(labels), recordFailures(labels)];
+      }),
+    ),
+  ];
+}
 
 function readRule(
   reader: DirectiveReader,
@@ -159,7 +185,8 @@ function warnOfDenial(reader: DirectiveReader, { name }: Directive, rule: Templa
 
 function contribute(settings: TemplateSettings, view: ViewDraft): void {
   const templates = settings.rules.map((rule): TemplatePlan => {
-    const parse = (texts: readonly string[]) => texts.map((text) => parseGoTemplate(text));
+    const parse = (texts: readonly string[]) =>
+      texts.map((text) => ({ text, nodes: parseGoTemplate(text) }));
     return {
       class: classCode(rule.class)!,
       type: typeCode(rule.type)!,
