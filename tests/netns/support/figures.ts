@@ -1,6 +1,9 @@
 /**
  * Figures of a test: each is held against its limit, said in the test's report, and appended to the
  * file that `NETNS_FIGURES` names, for the table of tests/netns/figures.ts.
+ *
+ * With that table, every limit must be met. Without it, a time may be several times above its limit
+ * before the test fails: how fast this machine is at the moment is no property of the program.
  */
 
 import assert from "node:assert/strict";
@@ -8,6 +11,9 @@ import { appendFileSync } from "node:fs";
 import process from "node:process";
 
 export const FIGURES_VARIABLE = "NETNS_FIGURES";
+
+/** A time that is above its limit by more than this is a fault, on any machine. */
+const SLACK = 5;
 
 /** One line of the file, as JSON. */
 export interface Figure {
@@ -40,7 +46,8 @@ export class Figures {
 
   /** Notes a figure that must not be above `max`. */
   atMost(figure: string, seen: number, max: number, unit = ""): void {
-    this.#note({ figure, seen, unit, wanted: `≤ ${max}`, isMet: seen <= max });
+    const isOnlySlow = unit === "ms" && seen <= max * SLACK;
+    this.#note({ figure, seen, unit, wanted: `≤ ${max}`, isMet: seen <= max }, isOnlySlow);
   }
 
   /** Notes a figure that must not be below `min`. */
@@ -54,12 +61,13 @@ export class Figures {
     assert.fail(`${this.#row}\n${this.#missed.join("\n")}\n${details}`);
   }
 
-  #note(noted: Omit<Figure, "row">): void {
+  /** @param isOnlySlow whether a limit that is missed is one of time, and not by far. */
+  #note(noted: Omit<Figure, "row">, isOnlySlow = false): void {
     const figure: Figure = { row: this.#row, ...noted };
     const text = figureText(figure);
     this.#reporter.diagnostic(`${figure.row}: ${text}`);
-    if (!figure.isMet) this.#missed.push(text);
     const file = process.env[FIGURES_VARIABLE];
+    if (!figure.isMet && (file || !isOnlySlow)) this.#missed.push(text);
     // JSON has no Infinity.
     const line = { ...figure, seen: Number.isFinite(figure.seen) ? figure.seen : null };
     if (file) appendFileSync(file, `${JSON.stringify(line)}\n`);
