@@ -6,8 +6,8 @@ import type { ConfigSource } from "../../config/source.ts";
 import { canonicalIpAddress } from "../../std/ip_address.ts";
 import { suggestWord } from "../../std/nearest_word.ts";
 import type { DirectiveReader, OptionTable } from "../directive_reader.ts";
+import { RCODE_BY_NAME } from "../rcodes.ts";
 import { durationMs, wholeNumber } from "../values.ts";
-import { RCODE_BY_NAME } from "./rcodes.ts";
 import type { ForwardRule } from "./setup.ts";
 import { TlsOptions } from "./tls_options.ts";
 

@@ -10,6 +10,7 @@ import { DirectiveReader } from "../directive_reader.ts";
 import { goRegexpProblem } from "../go_regexp.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext, ViewDraft } from "../plugin_setup.ts";
+import { HEADER_RCODE_BY_NAME } from "../rcodes.ts";
 import { wholeNumber, zone } from "../values.ts";
 import { checkRecordTemplate } from "./check_record.ts";
 import {
@@ -21,7 +22,6 @@ import {
 } from "./counters.ts";
 import { parseGoTemplate } from "./go_template.ts";
 import type { TemplatePlan } from "./plan.ts";
-import { RCODES } from "./rcodes.ts";
 
 const SECTIONS = ["answer", "additional", "authority"] as const;
 const MANY = Number.POSITIVE_INFINITY;
@@ -38,7 +38,7 @@ const templateRule = z.object({
   answer: z.array(z.string()),
   additional: z.array(z.string()),
   authority: z.array(z.string()),
-  rcode: z.enum(Object.keys(RCODES)),
+  rcode: z.enum(Object.keys(HEADER_RCODE_BY_NAME)),
   ederror: z.nullable(z.object({ code: EDE_CODE, reason: z.string() })),
   /** Zones in which names that match nothing go on; null: none. */
   fallthrough: z.nullable(z.array(zone)),
@@ -159,7 +159,7 @@ function readRcode(reader: DirectiveReader, line: OptionLine, rule: TemplateRule
   if (!reader.count(line, { min: 1, syntax: "rcode CODE" })) return;
   const [token] = line.args;
   const name = token!.text.toUpperCase();
-  if (Object.hasOwn(RCODES, name)) {
+  if (Object.hasOwn(HEADER_RCODE_BY_NAME, name)) {
     rule.rcode = name;
     return;
   }
@@ -195,7 +195,7 @@ function contribute(settings: TemplateSettings, view: ViewDraft): void {
       answers: parse(rule.answer),
       additionals: parse(rule.additional),
       authorities: parse(rule.authority),
-      rcode: RCODES[rule.rcode]!,
+      rcode: HEADER_RCODE_BY_NAME[rule.rcode]!,
       extendedError: rule.ederror === null ? null : { ...rule.ederror },
       fallthrough: rule.fallthrough ?? [],
     };

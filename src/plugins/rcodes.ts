@@ -1,3 +1,7 @@
+/** RCODEs by the names that a Corefile may use. */
+
+import { RCODE_HEADER_MAX } from "../wire/constants.ts";
+
 /** RCODEs by the names that a Corefile may use (IANA registry, RFC 6895 §2.3). */
 export const RCODE_BY_NAME: Readonly<Record<string, number>> = {
   NOERROR: 0,
@@ -22,3 +26,8 @@ export const RCODE_BY_NAME: Readonly<Record<string, number>> = {
   BADTRUNC: 22,
   BADCOOKIE: 23,
 };
+
+/** Those of them that fit the header of a message: all that can be answered without an OPT. */
+export const HEADER_RCODE_BY_NAME: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(RCODE_BY_NAME).filter(([, rcode]) => rcode <= RCODE_HEADER_MAX),
+);
