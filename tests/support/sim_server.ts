@@ -90,10 +90,12 @@ export class SimServer {
   /**
    * Takes over another Corefile.
    *
+   * @param onPlan gets its plan before that is in effect.
    * @throws {ConfigError | SysError | RangeError} when that cannot be; the server goes on as it is.
    */
-  reload(corefile: string): void {
+  reload(corefile: string, onPlan?: (plan: Plan) => void): void {
     const plan = this.#compile(corefile);
+    onPlan?.(plan);
     this.loop.adopt(plan);
     this.plan = plan;
     this.#numbers.keep(this.sim.clock.nowMs);
