@@ -32,6 +32,8 @@ import { reloadTiming } from "./reload_timing.ts";
 export interface ConfigTaker {
   /** Makes the server work by a plan. @returns null, or why it goes on as before. */
   take(plan: Plan, config: Config): Promise<Refused | null>;
+  /** Takes note of what there is to know from outside: at first, and whenever it changes. */
+  note(state: ReloadState): void;
 }
 
 export class LiveConfig {
@@ -98,6 +100,7 @@ export class LiveConfig {
           return readingOf(this.#isUnwanted(this.#newest, reason) ? this.#reading : this.#newest);
         },
         adopt: async (config) => await this.#adopt(config, taker),
+        changed: (state) => taker.note(state),
         info: say("info"),
         warn: say("warn"),
         error: say("error"),
