@@ -43,13 +43,16 @@ export const PROBE_TIMEOUT_MS = 1000;
 
 /** Addresses and ports that are listened on, those that are leaving included. */
 export const LISTENERS_MAX = 128;
-/** A listener that the configuration has no more is closed so long after. */
+/**
+ * A listener that the configuration has no more is closed so long after; connections by TCP that
+ * are in use all the time are read for so long, and have as long again to get their answers.
+ */
 export const LISTENER_LEAVE_MS = 5000;
 /**
  * A server block that the configuration has no more is kept so long for what is in flight: no
  * question waits so long.
  */
-export const VIEW_LEAVE_MS = 10_000;
+export const VIEW_LEAVE_MS = 12_000;
 /** Upstreams that are watched for loops, once for each `forward` that names them. */
 export const LOOP_PROBES_MAX = 64;
 /** Time between probes for a loop, and while there is one. */
@@ -136,7 +139,11 @@ export const HUGE_PAGES_BYTES_MIN = 128 * 1024 * 1024;
 const RELATIONS: readonly (readonly [boolean, string])[] = [
   [UDP_ANSWER_BYTES_MAX <= UDP_QUERY_BYTES_MAX, "an answer fits where a query was"],
   [WAITERS_MAX >= PENDING_MAX, "every pending question has a client"],
-  [VIEW_LEAVE_MS > QUESTION_DEADLINE_MS, "a view outlives its questions"],
+  // Connections are looked at once a second.
+  [
+    VIEW_LEAVE_MS > LISTENER_LEAVE_MS + 1000 + QUESTION_DEADLINE_MS,
+    "a view outlives its questions, also those asked by a listener that goes",
+  ],
   [LISTENER_LEAVE_MS > QUESTION_DEADLINE_MS, "a listener outlives its questions"],
   [ATTEMPT_TIMEOUT_MS_MIN < QUESTION_DEADLINE_MS, "there is time for a second attempt"],
   [SLEEP_MS_MAX <= 100, "a worker in a system call can be stopped"],

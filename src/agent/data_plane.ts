@@ -23,6 +23,8 @@ export interface DataPlaneOptions {
   readonly hashSeed: number;
   /** See `WorkerStart.instance`. */
   readonly instance: string;
+  /** See `WorkerStart.configMemory`. */
+  readonly configMemory: SharedArrayBuffer;
   /** Closes a descriptor that a worker has left open. */
   readonly closeDescriptor: (fd: number) => void;
   /** A bell for the worker whose private listener has that port. */
@@ -202,7 +204,7 @@ export class DataPlane {
   }
 
   #startOne(slot: WorkerSlot): Promise<RunningWorker | null> {
-    const { workerCount, hashSeed, instance } = this.#options;
+    const { workerCount, hashSeed, instance, configMemory } = this.#options;
     return slot.start({
       workerCount,
       plan: this.#plan,
@@ -212,6 +214,7 @@ export class DataPlane {
       originMs: performance.timeOrigin,
       hashSeed,
       instance,
+      configMemory,
     });
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { type TestContext, test } from "node:test";
 import { type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
+import { configNoteMemory } from "../handoff/config_note.ts";
 import { announcedPlans, requestedStage, STAGE_STOP } from "../handoff/control.ts";
 import type { ListenerPlan, Plan } from "../handoff/plan.ts";
 import type { PlanMessage, WorkerMessage, WorkerStart } from "../handoff/worker_start.ts";
@@ -84,6 +85,7 @@ async function setUp(workerCount: number) {
     workerCount,
     hashSeed: 1,
     instance: "5eed",
+    configMemory: configNoteMemory(),
     closeDescriptor: (fd) => void closed.push(fd),
     openBell: null,
     startWorker: (start) => {

@@ -34,6 +34,8 @@ export interface ConfigTaker {
   take(plan: Plan, config: Config): Promise<Refused | null>;
   /** Is told of every reading that had errors, the one that the server has started with, too. */
   noteErrors?(): void;
+  /** Takes note of what there is to know from outside: at first, and whenever it changes. */
+  note(state: ReloadState): void;
 }
 
 export class LiveConfig {
@@ -101,6 +103,7 @@ export class LiveConfig {
           return readingOf(this.#isUnwanted(this.#newest, reason) ? this.#reading : this.#newest);
         },
         adopt: async (config) => await this.#adopt(config, taker),
+        changed: (state) => taker.note(state),
         info: say("info"),
         warn: say("warn"),
         error: say("error"),

@@ -1,6 +1,7 @@
 /** Asks a DNS address who answers there, and a worker whether it can resolve. */
 
 import { createSocket, type Socket } from "node:dgram";
+import { CONFIG_NAME, type ConfigNote, parseConfigNote } from "../handoff/config_note.ts";
 import { INSTANCE_NAME, instanceOf } from "../handoff/instance.ts";
 
 const HEADER_BYTES = 12;
@@ -67,6 +68,19 @@ export async function whoAnswers(
 }
 
 /**
+ * Asks once which configuration is in effect there. @returns null when no nodens says so. Never
+ * rejects.
+ */
+export async function whichConfig(
+  address: string,
+  port: number,
+  timeoutMs: number,
+): Promise<ConfigNote | null> {
+  const reply = await askOnce(address, port, CONFIG_NAME, TYPE_TXT, CLASS_CH, timeoutMs);
+  return reply === null ? null : parseConfigNote(lastString(reply, "generation="));
+}
+
+/**
  * Whether whoever answers at `port` of loopback can say anything about `zone` but SERVFAIL, which
  * it says, too, when no upstream has answered. A denial or a refusal is an answer.
  */
@@ -130,8 +144,12 @@ function encodeQuestion(id: number, name: string, type: number, dnsClass: number
   return message;
 }
 
-/** The text in which we would name ourselves: it ends the message, for we ask without an OPT. */
-function lastString(message: Buffer): string {
-  const text = message.toString("latin1");
-  return text.slice(Math.max(0, text.lastIndexOf("instance=")));
+/**
+ * The text in which we would say so, which begins with `first`: it ends the message, for we ask
+ * without an OPT.
+ */
+function lastString(message: Buffer, first = "instance="): string {
+  // What may be said in it again, later on, is not where it begins.
+  const at = Math.max(0, message.indexOf(first, HEADER_BYTES, "latin1"));
+  return message.toString("utf8", at);
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import * as dnsPacket from "dns-packet";
 import { cleanUp } from "../../tests/support/clean_up.ts";
-import { canResolve, probeInstance } from "./probe.ts";
+import { canResolve, probeInstance, whichConfig } from "./probe.ts";
 
 const TIMEOUT_MS = 300;
 const OPTIONS = { address: "127.0.0.1", instance: "5eed", sourceCount: 1, timeoutMs: TIMEOUT_MS };
@@ -78,6 +78,25 @@ test("probeInstance() does not believe an answer to another question", async (co
     id: ((query.id ?? 0) + 1) & 0xffff,
   }));
   assert.equal((await probeInstance({ ...OPTIONS, port })).silent, 1);
+});
+
+test("whichConfig() reads what a nodens says of its configuration, and believes nobody else", async (context) => {
+  const text = "generation=3 loaded=2026-11-25T08:00:00Z sha512=5eed failed=1 problem=";
+  for (const [answer, problem] of [
+    [textOf(`${text}é: generation=4`), "é: generation=4"],
+    [textOf(text), ""],
+    [textOf("something else"), undefined],
+    [{ flags: 5 }, undefined],
+    [null, undefined],
+  ] as const) {
+    const port = await serve(context, (query) => {
+      assert.deepEqual(query.questions, [{ name: "config.nodens", type: "TXT", class: "CH" }]);
+      return answer;
+    });
+    const config = await whichConfig("127.0.0.1", port, TIMEOUT_MS);
+    assert.equal(config?.problem, problem);
+    if (config !== null) assert.equal(config.generation, 3);
+  }
 });
 
 test("canResolve() is true for whatever an upstream says, denials too", async (context) => {

@@ -33,6 +33,8 @@ export interface ReloadParts {
   adopt(config: Config): Promise<Refused | null>;
   /** Calls `action` so much later. @returns what takes that back. */
   later(action: () => void, ms: number): () => void;
+  /** The state is another one, or the first. */
+  changed(state: ReloadState): void;
   info(text: string): void;
   warn(text: string): void;
   error(text: string): void;
@@ -86,6 +88,7 @@ export class Reloader {
       failedCount: 0,
       problems: [],
     };
+    parts.changed(this.#state);
   }
 
   get state(): ReloadState {
@@ -160,13 +163,12 @@ export class Reloader {
     this.#forgetRetry(false);
     this.#refusedHash = "";
     const { loadedCount } = this.#state;
-    this.#state = {
-      ...this.#state,
+    this.#change({
       hash: reading.hash,
       loadedMs: this.#parts.wallMs(),
       loadedCount: loadedCount + 1,
       problems: [],
-    };
+    });
     this.#parts.info(`plugin/reload: Running configuration SHA512 = ${reading.hash}`);
     this.#parts.info("Reloading complete");
   }
@@ -176,9 +178,14 @@ export class Reloader {
     const wasRefused = this.#state.problems.length > 0;
     this.#forgetRetry(false);
     this.#refusedHash = "";
-    if (wasRefused) this.#state = { ...this.#state, problems: [] };
+    if (wasRefused) this.#change({ problems: [] });
     if (!wasRefused && reason !== "signal") return;
     this.#parts.info("the configuration is the one in effect: there is nothing to reload");
+  }
+
+  #change(parts: Partial<ReloadState>): void {
+    this.#state = { ...this.#state, ...parts };
+    this.#parts.changed(this.#state);
   }
 
   #retryLater(): void {
@@ -196,7 +203,7 @@ export class Reloader {
 
   #refuse(hash: string, problems: readonly string[]): void {
     this.#refusedHash = hash;
-    this.#state = { ...this.#state, failedCount: this.#state.failedCount + 1, problems };
+    this.#change({ failedCount: this.#state.failedCount + 1, problems });
     for (const problem of problems) this.#parts.error(problem);
     const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
     this.#parts.error(

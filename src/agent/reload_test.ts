@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Config } from "../config/config.ts";
 import { locateProblem, Problems } from "../config/problem.ts";
-import { type Reading, type Refused, Reloader } from "./reload.ts";
+import { type Reading, type Refused, Reloader, type ReloadState } from "./reload.ts";
 
 function reading(name: string): Reading {
   return { config: { file: name, servers: [] } as unknown as Config, problems: [], hash: name };
@@ -24,6 +24,7 @@ function setUp() {
   const server = {
     lines,
     adopted,
+    states: [] as ReloadState[],
     next: reading("one"),
     /** Why it refuses to adopt. */
     refusal: null as Refused | null,
@@ -46,6 +47,7 @@ function setUp() {
         if (server.refusal === null) adopted.push(file);
         return server.refusal;
       },
+      changed: (state) => server.states.push(state),
       info: (text) => lines.push(`info ${text}`),
       warn: (text) => lines.push(`warn ${text}`),
       error: (text) => lines.push(`error ${text}`),

@@ -6,6 +6,12 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Cache } from "../cache/cache.ts";
 import type { RunAgent, RunOptions } from "../config/run_options.ts";
+import {
+  type ConfigNote,
+  configNoteMemory,
+  configNoteText,
+  writeConfigNote,
+} from "../handoff/config_note.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
 import { collectGarbage } from "../sys/collect_garbage.ts";
@@ -14,7 +20,7 @@ import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { LiveConfig } from "./live_config.ts";
-import type { Refused } from "./reload.ts";
+import type { Refused, ReloadState } from "./reload.ts";
 import { ServerServices } from "./server_services.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
@@ -50,12 +56,14 @@ export const runAgent: RunAgent = async (options) => {
   const compiled = live.compile(live.config);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
   const plan = takeOver?.intercept(compiled) ?? compiled;
+  const configMemory = configNoteMemory();
   const dataPlane = new DataPlane({
     plan,
     createCache: () => Cache.memoryFor(options.memoryBytes),
     workerCount: workerCount(options, live.config, availableParallelism()),
     hashSeed: randomBytes(4).readInt32LE(0),
     instance,
+    configMemory,
     closeDescriptor: (fd) => void openKernel(MAIN_SLAB_BYTES).close(fd),
     openBell: takeOver?.openBell ?? null,
   });
@@ -88,6 +96,7 @@ export const runAgent: RunAgent = async (options) => {
       return problem;
     },
     noteErrors: () => takeOver?.noteConfigErrors(),
+    note: (state) => writeConfigNote(configMemory, configNoteText(noteOf(state))),
   });
   await Promise.race([interception?.start(), stopped]);
   collectGarbage();
@@ -102,6 +111,17 @@ export const runAgent: RunAgent = async (options) => {
   if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
   return code;
 };
+
+function noteOf(state: ReloadState): ConfigNote {
+  const { loadedCount, loadedMs, hash, failedCount, problems } = state;
+  return {
+    generation: loadedCount,
+    loaded: new Date(loadedMs).toISOString().replace(/\.\d+Z$/, "Z"),
+    sha512: hash,
+    failed: failedCount,
+    problem: problems[0] ?? "",
+  };
+}
 
 /** Makes workers serve by another plan. @returns null, or why they do not. */
 async function takePlan(

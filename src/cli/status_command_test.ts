@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimIptables } from "../../tests/support/sim_iptables.ts";
+import type { ConfigNote } from "../handoff/config_note.ts";
 import { desiredRules } from "../net/desired_rules.ts";
 import { readStatus } from "../net/interception_status.ts";
 import { ruleText } from "../net/iptables_text.ts";
@@ -22,6 +23,8 @@ interface Node {
   /** Changes the rules of a table before it is looked at. */
   readonly change?: (table: string, rules: string[]) => string[];
   readonly answer?: string | null;
+  /** What is said of the configuration, by address. */
+  readonly configs?: Readonly<Record<string, ConfigNote>>;
 }
 
 /** A node on which all rules for ADDRESS are there. */
@@ -49,9 +52,12 @@ function toolsOf({ kind, lease = "tun", held = [ADDRESS], change = (_, rules) =>
 async function run(node: Node, values: Record<string, unknown> = {}) {
   const out: string[] = [];
   const terminal = { out: (text: string) => void out.push(text), error: assert.fail };
-  const { answer = OURS } = node;
+  const { answer = OURS, configs = {} } = node;
   const options = readStatusOptions(values);
-  const code = await statusCommand(options, terminal, toolsOf(node), async () => answer);
+  const code = await statusCommand(options, terminal, toolsOf(node), {
+    whoAnswers: async () => answer,
+    whichConfig: async (address) => configs[address] ?? null,
+  });
   return { code, out };
 }
 
@@ -116,6 +122,35 @@ test("statusCommand() finds nothing on a node without anything, and prints the s
   const { ok, lease, addresses } = JSON.parse(out.join("\n"));
   assert.deepEqual([ok, lease, addresses.length], [true, "tun", 1]);
   assert.equal(addresses[0].answer, OURS);
+});
+
+const CONFIG: ConfigNote = {
+  generation: 3,
+  loaded: "2026-11-25T08:00:00Z",
+  sha512: "0123456789ab",
+  failed: 0,
+  problem: "",
+};
+
+test("statusCommand() shows the configuration in effect, and why another one is not", async () => {
+  const configs = { [ADDRESS]: CONFIG, "127.0.0.1": CONFIG };
+  const { out } = await run({ kind: "tun", configs });
+  const line = "config   number 3, in effect since 2026-11-25T08:00:00Z, SHA512 0123456789ab";
+  assert.deepEqual(out.slice(2), [line]);
+  const nothing = { kind: null, held: [], change: () => [] };
+  const problem = 'Corefile:5:5: Unknown directive "cahce"';
+  const refused = { ...CONFIG, failed: 2, problem };
+  const node = { ...nothing, configs: { "127.0.0.1": refused } };
+  assert.deepEqual(await run(node), {
+    code: 0,
+    out: [
+      "nothing is taken over on this node",
+      line,
+      `refused  ${problem} (refused 2 times in all)`,
+    ],
+  });
+  const { out: json } = await run(node, { json: true });
+  assert.deepEqual(JSON.parse(json.join("\n")).configs, [refused]);
 });
 
 test("readStatus() infers the lease from what is there", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { VIEW_LEAVE_MS } from "../limits.ts";
 import { VIEWS_MAX, ViewNumbers } from "./view_numbers.ts";
 
 /** Of a configuration that comes into effect. */
@@ -24,7 +25,7 @@ test("ViewNumbers.assign() does not give an id away again for a while", () => {
   for (let round = 3; round < VIEWS_MAX; round++) assign(numbers, [`${round}`], round);
   assert.throws(() => numbers.assign(["z"], VIEWS_MAX), /too many server blocks have changed/);
   // The first one has been out of use for long enough.
-  assert.deepEqual(numbers.assign(["z"], 20_001), [0]);
+  assert.deepEqual(numbers.assign(["z"], 2 * VIEW_LEAVE_MS + 1), [0]);
 });
 
 test("ViewNumbers.keep() is what makes the difference: a refused configuration changes nothing", () => {

@@ -21,6 +21,8 @@ export interface WorkerStart {
   readonly hashSeed: number;
   /** Random, different for every process: what tells its answers from all others'. */
   readonly instance: string;
+  /** What to say of the configuration, see config_note.ts. */
+  readonly configMemory: SharedArrayBuffer;
   /** A byte per descriptor, 1 while the worker has it open: for whoever closes up after it. */
   readonly descriptorMemory: SharedArrayBuffer;
 }

@@ -3,7 +3,7 @@
 import type { ListenerPlan } from "../handoff/plan.ts";
 import { LISTENER_LEAVE_MS, LISTENERS_MAX, UDP_RECEIVE_BUFFER_BYTES } from "../limits.ts";
 import { EPOLL_CTL_ADD, EPOLLIN } from "../sys/layout.ts";
-import { closeListenerTcp, finishListenerTcp } from "./finish_tcp.ts";
+import { closeListenerTcp, finishListenerTcp, moveListenerTcp } from "./finish_tcp.ts";
 import { acceptClients } from "./handle_tcp.ts";
 import { NO_LISTENER } from "./listener_table.ts";
 import { handleDatagrams } from "./listeners.ts";
@@ -64,18 +64,25 @@ export function useListeners(
     table.writeMs[listener] = timeouts.writeMs;
     table.idleMs[listener] = timeouts.idleMs;
   });
+  for (const listener of listeners) {
+    // An address that was gone for a moment: its connections have the new configuration, too.
+    if (table.active.includes(listener)) continue;
+    for (const before of table.leavingTwins(listener)) moveListenerTcp(plane, before, listener);
+  }
   const leaving = table.active.filter((listener) => !listeners.includes(listener));
   table.active = [...listeners];
   return leaving;
 }
 
-/** Closes listeners that have been leaving for long enough. */
+/** Closes listeners that have been leaving for long enough. To be called once a second. */
 export function sweepListeners(plane: Plane): void {
-  for (const listener of plane.listeners.leaving) finishListenerTcp(plane, listener);
-  for (;;) {
-    const listener = plane.listeners.left(LISTENER_LEAVE_MS, plane.nowMs);
-    if (listener === NO_LISTENER) return;
-    closeListener(plane, listener);
+  const { listeners, nowMs } = plane;
+  for (const listener of listeners.leaving) {
+    const sinceMs = listeners.leavingForMs(listener, nowMs);
+    const isDue = sinceMs >= LISTENER_LEAVE_MS;
+    const connections = finishListenerTcp(plane, listener, isDue);
+    if (!isDue || listeners.isHeld(listener)) continue;
+    if (connections === 0 || sinceMs >= 2 * LISTENER_LEAVE_MS) closeListener(plane, listener);
   }
 }
 
@@ -124,7 +131,7 @@ export function letGo(plane: Plane, listener: number): void {
   for (let call = 0; call < ACCEPT_CALLS_MAX; call++) {
     if (!acceptClients(plane, tcp, listener)) break;
   }
-  finishListenerTcp(plane, listener);
+  finishListenerTcp(plane, listener, false);
   kernel.close(tcp);
   listeners.tcpFds[listener] = -1;
   listeners.leave(listener, plane.nowMs);

@@ -71,6 +71,26 @@ test("adopt() answers what waits at a listener that goes, by its own upstream an
   assertNothingLeft(server);
 });
 
+test("adopt() answers what waits at a listener that goes by the block that it was for", () => {
+  const asks = (upstream: string, more: string) =>
+    block(GOES.address, upstream, more, "example.org:53");
+  const corefile =
+    STAYING +
+    asks("203.0.113.2", "view a {\n    expr type() == 'AAAA'\n  }") +
+    asks("203.0.113.3", "");
+  const server = new SimServer({ corefile, ...MACHINE });
+  const [first, second] = ["203.0.113.2", "203.0.113.3"].map(
+    (address) => new DnsUpstream(server.sim, address),
+  );
+  const client = new DnsClient(server.sim, GOES);
+  client.ask(NAME);
+  client.ask(NAME, { type: "AAAA" });
+  arrive(server);
+  server.reload(STAYING);
+  server.pass(1);
+  assert.deepEqual([names(first!), names(second!)], [[NAME], [NAME]]);
+});
+
 test("adopt() answers what waits in connections of a listener that goes", () => {
   const server = twoBlocks();
   const upstream = new DnsUpstream(server.sim, "203.0.113.2");
@@ -85,7 +105,8 @@ test("adopt() answers what waits in connections of a listener that goes", () => 
   for (const [index, client] of [known, ...waiting].entries()) client.ask(`n${index}.example.org.`);
   arrive(server);
   server.reload(STAYING);
-  server.pass(100);
+  // Those that have had to wait are closed a moment later.
+  server.pass(2000);
   const counts = [known, ...waiting].map((client) => client.answers().length);
   assert.deepEqual([...new Set(counts)], [1]);
   assert.ok([known, ...waiting].every(({ peer }) => peer.isFinished));

@@ -23,20 +23,46 @@ export function finishAllTcp(plane: Plane): void {
 }
 
 /**
- * Answers what has come by connections of `listener`, which goes, and then does the same with them.
- * One of which a part of a message has come, or more than it may ask at once, goes on: call again.
+ * Answers what has come by connections of `listener`, which goes, and closes those that wait for
+ * nothing.
+ *
+ * Others go on: their clients do not know, and would lose what they ask next. Call again.
+ *
+ * @param isLast from now on, none is read any more.
+ * @returns how many there are still.
  */
-export function finishListenerTcp(plane: Plane, listener: number): void {
+export function finishListenerTcp(plane: Plane, listener: number, isLast: boolean): number {
   const { tcpClients } = plane;
+  let left = 0;
   for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
-    if (!tcpClients.isOpen(connection) || !tcpClients.isReadable(connection)) continue;
-    if (tcpClients.listeners[connection] !== listener) continue;
-    // Not while it has to wait for answers: it is not read then.
-    if (tcpClients.isWatched(connection)) {
-      if (!readInput(plane, connection, tcpClients.generation(connection))) continue;
+    if (!tcpClients.isOpen(connection) || tcpClients.listeners[connection] !== listener) continue;
+    const generation = tcpClients.generation(connection);
+    // Not while it may ask no more for now.
+    if (tcpClients.isReadable(connection) && tcpClients.isWatched(connection)) {
+      if (!readInput(plane, connection, generation)) continue;
     }
-    const isOver = tcpClients.isReadable(connection) && !tcpClients.input.hasRest(connection);
-    if (isOver && tcpClients.mayAsk(connection)) tcpClients.finish(connection);
+    if (tcpClients.isReadable(connection) && (isLast || isIdle(plane, connection))) {
+      tcpClients.finish(connection);
+    }
+    tcpClients.settle(connection);
+    if (tcpClients.isCurrent(connection, generation)) left += 1;
+  }
+  return left;
+}
+
+function isIdle({ tcpClients }: Plane, connection: number): boolean {
+  const isWaiting = tcpClients.pendingCounts[connection] !== 0 || tcpClients.output.has(connection);
+  return !isWaiting && !tcpClients.input.hasRest(connection);
+}
+
+/** Connections that came by listener `from` are those of `to` from now on, and are read again. */
+export function moveListenerTcp({ tcpClients }: Plane, from: number, to: number): void {
+  const { listeners } = tcpClients;
+  for (let connection = 0; connection < TCP_CLIENTS_MAX; connection++) {
+    if (!tcpClients.isOpen(connection) || listeners[connection] !== from) continue;
+    listeners[connection] = to;
+    // If it was its client who has finished, we shall notice.
+    tcpClients.finish(connection, false);
     tcpClients.settle(connection);
   }
 }

@@ -43,9 +43,9 @@ import { answerExpired } from "./answer_expired.ts";
 import { TRANSPORT_UDP } from "./client.ts";
 import { countAnswer, countMiss } from "./count_answer.ts";
 import { handleMiss } from "./handle_miss.ts";
-import { answerInstance, asksForInstance } from "./instance_answer.ts";
 import { logAtOnce, noteDenial, noteHit, noteRefusal } from "./note_hit.ts";
 import { orderAnswer } from "./order_answer.ts";
+import { answerOfUs, asksForUs } from "./own_answer.ts";
 import type { Plane } from "./plane.ts";
 import { prefetch } from "./refresh.ts";
 import { startExchange } from "./run_exchange.ts";
@@ -102,7 +102,7 @@ export function answerQuery(
   plane.client.scope = scope;
   if (code !== QUERY_OK) return rejectQuery(plane, code, target, limitBytes);
   if (scope === NO_SCOPE || query.class !== CLASS_IN) {
-    if (asksForInstance(plane)) return answerInstance(plane, target, limitBytes);
+    if (asksForUs(plane)) return answerOfUs(plane, target, limitBytes);
     // Other classes are for authoritative servers (RFC 8906), unless a plugin thinks otherwise.
     if (scope === NO_SCOPE || !plane.views[plane.scopeViews[scope]!]!.front?.wants(plane)) {
       plane.counters[COUNTER.answersRefused]! += 1;

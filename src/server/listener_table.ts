@@ -85,16 +85,21 @@ export class ListenerTable {
     this.#holdCounts[listener]! -= 1;
   }
 
-  /**
-   * A listener that has been leaving for `ms` or longer and that nobody holds; NO_LISTENER when
-   * there is none.
-   */
-  left(ms: number, nowMs: number): number {
-    for (let listener = 0; listener < LISTENERS_MAX; listener++) {
-      if (this.#holdCounts[listener] !== 0) continue;
-      if (nowMs - this.#leavingMs[listener]! >= ms) return listener;
-    }
-    return NO_LISTENER;
+  /** Leaving listeners with the address and port of `listener`. */
+  leavingTwins(listener: number): number[] {
+    const placeOf = (one: number) => this.#keys[one]!.split(" ").slice(0, 2).join(" ");
+    const place = placeOf(listener);
+    return this.leaving.filter((other) => placeOf(other) === place);
+  }
+
+  /** Whether an exchange needs it. */
+  isHeld(listener: number): boolean {
+    return this.#holdCounts[listener] !== 0;
+  }
+
+  /** How long it has been leaving; negative infinity when it is not. */
+  leavingForMs(listener: number, nowMs: number): number {
+    return nowMs - this.#leavingMs[listener]!;
   }
 
   /** Its sockets are closed by the caller. */

@@ -79,8 +79,10 @@ export interface PlaneOptions {
   readonly hashSeed: number;
   /** Records for the control plane, see handoff/records.ts. */
   readonly ring: RingWriter;
-  /** What this worker says when it is asked who it is, see instance_answer.ts. */
+  /** What this worker says when it is asked who it is, see own_answer.ts. */
   readonly instance: string;
+  /** See handoff/config_note.ts. @default none */
+  readonly configMemory?: SharedArrayBuffer;
   /** For the names of probes for loops: the same in all workers, and known to nobody else. */
   readonly loopSecret?: string;
   /** Shared by all workers, see handoff/loop_words.ts. Default: shared with nobody. */
@@ -106,6 +108,7 @@ export class Plane {
   readonly sockets: Sockets;
   /** `PlaneOptions.instance` in ASCII. */
   readonly instance: Uint8Array;
+  readonly configMemory: SharedArrayBuffer | null;
   readonly epoll: number;
   readonly random: RandomPool;
 
@@ -174,6 +177,7 @@ export class Plane {
     this.view = slab.view;
     this.sockets = new Sockets(kernel);
     this.instance = new TextEncoder().encode(options.instance);
+    this.configMemory = options.configMemory ?? null;
     this.epoll = kernel.epollCreate();
     this.random = new RandomPool((target) => kernel.randomBytes(target));
     this.nowMs = kernel.monotonicMs();

@@ -48,6 +48,7 @@ export function createPlane(
     metrics: metricsRows(start.metricsMemory, start.worker - FIRST_WORKER),
     hashSeed: start.hashSeed,
     ring: new RingWriter(start.ringMemory),
+    configMemory: start.configMemory,
     instance: `instance=${start.instance} worker=${start.worker} version=${VERSION}`,
   });
 }

@@ -190,9 +190,10 @@ export class TcpClients {
     return true;
   }
 
-  /** The client has sent its last byte. */
-  finish(connection: number): void {
-    this.#states[connection] = STATE_FINISHED;
+  /** The client has sent its last byte, or so we decide; with `isOver` false that is taken back. */
+  finish(connection: number, isOver = true): void {
+    if (isOver) this.#states[connection] = STATE_FINISHED;
+    else if (this.#states[connection] === STATE_FINISHED) this.#states[connection] = STATE_OPEN;
   }
 
   /**

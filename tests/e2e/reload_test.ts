@@ -8,6 +8,7 @@ import { type TestContext, test } from "node:test";
 import { cleanUp } from "../support/clean_up.ts";
 import { ask } from "../support/dns_client.ts";
 import { freePort } from "../support/free_port.ts";
+import { runNodens } from "../support/nodens_process.ts";
 import {
   answerAll,
   type ScriptedUpstream,
@@ -95,6 +96,48 @@ test("nodens refuses a wrong configuration, says all of it, and goes on", async 
   await untilReloaded(server, 1);
   assert.equal((await ask(port, "www.example.org", "A")).rcode, "NOERROR");
   await until("the query is logged", () => server.stdout().includes("www.example.org."));
+});
+
+/** Reading iptables' rules is for root. */
+const skip = process.getuid?.() !== 0;
+
+test("nodens status shows the configuration in effect and the last refusal", {
+  skip,
+}, async (context) => {
+  const upstream = await startScriptedUpstream(context);
+  const server = await serve(context, block(0, upstream));
+  const status = async (...more: string[]) => {
+    const port = ["-dns.port", `${server.port}`];
+    const { code, stdout } = await runNodens(["status", ...port, ...more]);
+    assert.equal(code, 0);
+    return stdout;
+  };
+  let first = "";
+  await until("the configuration is told", async () => {
+    first = await status();
+    return first.includes("config ");
+  });
+  assert.match(first, /^config {3}number 1, in effect since \d{4}-\S+Z, SHA512 [0-9a-f]{12}$/m);
+  writeFileSync(server.corefile, block(0, upstream, "cahce"));
+  process.kill(server.pid, "SIGUSR1");
+  await until("the reload has failed", () => server.stdout().includes("reload failed"));
+  const refused = await status();
+  assert.match(
+    refused,
+    /^refused {2}.*Corefile:5:5: Unknown directive "cahce".* \(refused once in all\)$/m,
+  );
+  // All else is as before.
+  assert.ok(refused.startsWith(first));
+  writeFileSync(server.corefile, block(0, upstream, "errors"));
+  process.kill(server.pid, "SIGUSR1");
+  await untilReloaded(server, 1);
+  const { configs } = JSON.parse(await status("-json")) as { configs: Record<string, unknown>[] };
+  assert.deepEqual(
+    configs.map(({ generation, failed, problem }) => ({ generation, failed, problem })),
+    [{ generation: 2, failed: 1, problem: "" }],
+  );
+  const hash = /Running configuration SHA512 = ([0-9a-f]{12})/.exec(server.stdout())?.[1];
+  assert.equal(configs[0]!["sha512"], hash);
 });
 
 test("nodens looks for a change when SIGUSR1 and SIGHUP ask for it", async (context) => {

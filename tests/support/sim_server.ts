@@ -11,6 +11,7 @@ import type { Config } from "../../src/config/config.ts";
 import { requireConfig } from "../../src/config/load.ts";
 import { type InterfaceAddresses, memorySource } from "../../src/config/source.ts";
 import { ViewNumbers } from "../../src/config/view_numbers.ts";
+import { configNoteMemory } from "../../src/handoff/config_note.ts";
 import { controlMemory } from "../../src/handoff/control.ts";
 import { type CounterName, countersMemory, readCounters } from "../../src/handoff/counters.ts";
 import { metricsMemory } from "../../src/handoff/metrics_memory.ts";
@@ -52,6 +53,7 @@ export class SimServer {
   readonly records: RingReader;
   readonly #counters = countersMemory(1);
   readonly metricsMemory = metricsMemory(1);
+  readonly configMemory = configNoteMemory();
   readonly #options: SimServerOptions;
   readonly #numbers = new ViewNumbers();
   #generation = 0;
@@ -79,6 +81,7 @@ export class SimServer {
       originMs: 0,
       hashSeed: this.sim.prng.uint32() | 0,
       instance: "5eed",
+      configMemory: this.configMemory,
       descriptorMemory: new SharedArrayBuffer(0),
     };
     this.loop = new Loop(createPlane(start, this.sim));
@@ -90,10 +93,12 @@ export class SimServer {
   /**
    * Takes over another Corefile.
    *
+   * @param onPlan gets its plan before that is in effect.
    * @throws {ConfigError | SysError | RangeError} when that cannot be; the server goes on as it is.
    */
-  reload(corefile: string): void {
+  reload(corefile: string, onPlan?: (plan: Plan) => void): void {
     const plan = this.#compile(corefile);
+    onPlan?.(plan);
     this.loop.adopt(plan);
     this.plan = plan;
     this.#numbers.keep(this.sim.clock.nowMs);

@@ -4,14 +4,16 @@ import { test } from "node:test";
 import * as dnsPacket from "dns-packet";
 import { SimUdpPeer } from "../../tests/support/sim_peers.ts";
 import { SimServer } from "../../tests/support/sim_server.ts";
+import { CONFIG_NOTE_BYTES_MAX, writeConfigNote } from "../handoff/config_note.ts";
 import { INSTANCE_NAME, instanceOf } from "../handoff/instance.ts";
 import { VERSION } from "../version.ts";
 
 const SERVER = { address: "192.0.2.53", port: 53 };
 const NAME = INSTANCE_NAME.slice(0, -1);
 
-function ask(name: string, type: string, dnsClass: string) {
+function ask(name: string, type: string, dnsClass: string, note = "") {
   const server = new SimServer({ corefile: ".:53 {\n  forward . 203.0.113.1\n}\n" });
+  if (note !== "") writeConfigNote(server.configMemory, note);
   const client = new SimUdpPeer(server.sim, "198.51.100.7", 4000);
   const question = { name, type, class: dnsClass } as unknown as dnsPacket.Question;
   client.send(dnsPacket.encode({ type: "query", id: 7, questions: [question] }), SERVER);
@@ -21,7 +23,7 @@ function ask(name: string, type: string, dnsClass: string) {
   return datagram === null ? null : dnsPacket.decode(Buffer.from(datagram.bytes));
 }
 
-test("answerInstance() says who answers, to whoever asks in class CHAOS and any letters", () => {
+test("answerOfUs() says who answers, to whoever asks in class CHAOS and any letters", () => {
   for (const [name, type] of [
     [NAME, "TXT"],
     [NAME.toUpperCase(), "ANY"],
@@ -33,9 +35,21 @@ test("answerInstance() says who answers, to whoever asks in class CHAOS and any 
   }
 });
 
-test("answerInstance() is not for other names, types and classes", () => {
+test("answerOfUs() says which configuration is in effect", () => {
+  const note = `generation=3 loaded=2026-11-25T08:00:00Z sha512=5eed failed=0 problem=${"x".repeat(200)}`;
+  for (const [text, said] of [
+    ["", ""],
+    [note, note.slice(0, CONFIG_NOTE_BYTES_MAX)],
+  ] as const) {
+    const [record] = ask("config.nodens", "TXT", "CH", text)?.answers ?? [];
+    assert.equal(record !== undefined && "data" in record ? String(record.data) : null, said);
+  }
+});
+
+test("answerOfUs() is not for other names, types and classes", () => {
   for (const [name, type, dnsClass] of [
     ["instance.nodem", "TXT", "CH"],
+    ["confix.nodens", "TXT", "CH"],
     [`a.${NAME}`, "TXT", "CH"],
     [NAME, "A", "CH"],
     [NAME, "TXT", "HS"],
