@@ -42,16 +42,7 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
-  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port.
-  let live: LiveConfig | null = null;
-  let isAsked = false;
-  const forget = onReloadSignal(() => {
-    isAsked = true;
-    void live?.reload("signal");
-  });
-  live = await LiveConfig.read(options);
-  // What has been read may be what there was before.
-  if (isAsked) void live.reload("signal");
+  const { live, forget } = await readConfig(options);
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = live.compile(live.config);
   const takeOver = await loadTakeOver({ options, plan: compiled, instance });
@@ -83,7 +74,7 @@ export const runAgent: RunAgent = async (options) => {
   const services = new ServerServices({
     dataPlane,
     rows: live.rows,
-    reloadState: () => live?.state ?? null,
+    reloadState: () => live.state,
     isIntercepting: () => interception?.isIntercepting ?? null,
   });
   await services.apply(live.config, compiled);
@@ -111,6 +102,25 @@ export const runAgent: RunAgent = async (options) => {
   removePidFile(options.pidFile);
   return code;
 };
+
+/**
+ * Reads the configuration; from now on a signal makes it be read again.
+ *
+ * @returns also what ends that.
+ */
+async function readConfig(options: RunOptions): Promise<{ live: LiveConfig; forget: () => void }> {
+  let live: LiveConfig | null = null;
+  let isAsked = false;
+  // First of all: without a listener, SIGUSR1 makes Node open a debugger's port.
+  const forget = onReloadSignal(() => {
+    isAsked = true;
+    void live?.reload("signal");
+  });
+  live = await LiveConfig.read(options);
+  // What has been read may be what there was before.
+  if (isAsked) void live.reload("signal");
+  return { live, forget };
+}
 
 function noteOf(state: ReloadState): ConfigNote {
   const { loadedCount, loadedMs, hash, failedCount, problems } = state;
