@@ -1,11 +1,10 @@
 /** The composition root: reads the configuration, starts the data plane, waits for the end. */
 
 import { randomBytes } from "node:crypto";
-import { rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Cache } from "../cache/cache.ts";
-import type { RunAgent, RunOptions } from "../config/run_options.ts";
+import type { RunAgent } from "../config/run_options.ts";
 import {
   type ConfigNote,
   configNoteMemory,
@@ -20,6 +19,7 @@ import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { LiveConfig } from "./live_config.ts";
+import { removePidFile, writePidFile } from "./pid_file.ts";
 import type { Refused, ReloadState } from "./reload.ts";
 import { ServerServices } from "./server_services.ts";
 import { Supervision } from "./supervision.ts";
@@ -77,8 +77,8 @@ export const runAgent: RunAgent = async (options) => {
     process.stderr.write(`nodens: ${dataPlane.failure ?? "Cannot start the data plane"}\n`);
     return EXIT_FAILED;
   }
-  if (interception === null) writePidFile(options);
-  else void interception.ready.then(() => writePidFile(options));
+  if (interception === null) writePidFile(options.pidFile);
+  else void interception.ready.then(() => writePidFile(options.pidFile));
   if (!options.quiet) announce(compiled, ports);
   const services = new ServerServices({
     dataPlane,
@@ -108,7 +108,7 @@ export const runAgent: RunAgent = async (options) => {
     await services.stop();
   });
   await takeOver?.close();
-  if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
+  removePidFile(options.pidFile);
   return code;
 };
 
@@ -154,10 +154,6 @@ async function end(dataPlane: DataPlane, interception: Interception | null): Pro
   await interception?.release();
   await dataPlane.stop();
   await interception?.close();
-}
-
-function writePidFile({ pidFile }: RunOptions): void {
-  if (pidFile !== null) writeFileSync(pidFile, `${process.pid}\n`);
 }
 
 /** One line per zone and address, as CoreDNS does, and one about ourselves. */

@@ -37,6 +37,17 @@ test("nodens -pidfile holds its process id while it runs", async (context) => {
   assert.equal(existsSync(file), false);
 });
 
+test("nodens -pidfile serves and stops where the file cannot be written", async (context) => {
+  const upstream = await startScriptedUpstream(context);
+  const file = join(newFile(context, "nowhere"), "nodens.pid");
+  const parameters = ["-pidfile", file];
+  const server = await serve(context, forwarding(0, upstream.port), { parameters });
+  const reason = /^\[ERROR\] Cannot write the file of the process id, -pidfile: ENOENT: .*nowhere/m;
+  await until("it says why", () => reason.test(server.stdout()));
+  assert.equal((await ask(server.port, "example.org", "A")).rcode, "NOERROR");
+  assert.equal(await server.stop(), 0);
+});
+
 test("nodens -quiet answers and says nothing", async (context) => {
   const upstream = await startScriptedUpstream(context);
   const port = await freePort();
