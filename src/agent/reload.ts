@@ -50,9 +50,9 @@ export interface ReloadState {
   readonly loadedMs: number;
   /** Configurations that came into effect, the first included. */
   readonly loadedCount: number;
-  /** Attempts that were refused. */
+  /** Attempts that were refused, as a whole or in part. */
   readonly failedCount: number;
-  /** Why the newest one was refused, a line each; empty when it is in effect. */
+  /** What keeps the newest one, or parts of it, from being in effect, a line each; or empty. */
   readonly problems: readonly string[];
 }
 
@@ -86,7 +86,7 @@ export class Reloader {
       loadedMs: parts.wallMs(),
       loadedCount: 1,
       failedCount: 0,
-      problems: [],
+      problems: linesOf(first, "error"),
     };
     parts.changed(this.#state);
   }
@@ -138,7 +138,7 @@ export class Reloader {
     const reading = await read(reason);
     if (this.#isStopped) return;
     if (reading.hash === this.#state.hash && reading.config !== null) {
-      this.#noteSame(reason);
+      this.#noteSame(reason, linesOf(reading, "error"));
       return;
     }
     const isKnown = reading.hash === this.#refusedHash;
@@ -147,12 +147,11 @@ export class Reloader {
     const isQuiet = isKnown && reason === "retry";
     this.#forgetRetry(isQuiet);
     if (!isQuiet) this.#parts.info("Reloading");
-    const lines = reading.problems.map(locateProblem);
     if (reading.config === null) {
-      this.#refuse(reading.hash, lines);
+      this.#refuse(reading.hash, reading.problems.map(locateProblem));
       return;
     }
-    if (!isQuiet) for (const line of lines) this.#parts.warn(line);
+    if (!isQuiet) for (const line of linesOf(reading, "warning")) this.#parts.warn(line);
     const refused = await adopt(reading.config);
     if (refused !== null) {
       const isSame = isQuiet && this.#state.problems[0] === refused.problem;
@@ -171,13 +170,19 @@ export class Reloader {
     });
     this.#parts.info(`plugin/reload: Running configuration SHA512 = ${reading.hash}`);
     this.#parts.info("Reloading complete");
+    this.#notePartly(linesOf(reading, "error"));
   }
 
-  /** Somebody may have taken a mistake back. */
-  #noteSame(reason: ReloadReason | "retry"): void {
+  /** Somebody may have taken a mistake back, or made one that changes nothing. */
+  #noteSame(reason: ReloadReason | "retry", problems: readonly string[]): void {
     const wasRefused = this.#state.problems.length > 0;
     this.#forgetRetry(false);
     this.#refusedHash = "";
+    if (problems.length > 0) {
+      const isKnown = problems.join("\n") === this.#state.problems.join("\n");
+      if (!isKnown || reason === "signal") this.#notePartly(problems);
+      return;
+    }
     if (wasRefused) this.#change({ problems: [] });
     if (!wasRefused && reason !== "signal") return;
     this.#parts.info("the configuration is the one in effect: there is nothing to reload");
@@ -186,6 +191,13 @@ export class Reloader {
   #change(parts: Partial<ReloadState>): void {
     this.#state = { ...this.#state, ...parts };
     this.#parts.changed(this.#state);
+  }
+
+  /** Some values cannot be used, such as those of the ConfigMap of kube-dns; all else is in effect. */
+  #notePartly(problems: readonly string[]): void {
+    if (problems.length === 0) return;
+    const all = "not all of the configuration is in effect";
+    this.#fail(problems, (count) => `${all}: ${count}: what cannot be used stays as it was`);
   }
 
   #retryLater(): void {
@@ -203,11 +215,18 @@ export class Reloader {
 
   #refuse(hash: string, problems: readonly string[]): void {
     this.#refusedHash = hash;
+    const failed = "Corefile changed but reload failed";
+    this.#fail(problems, (count) => `${failed}: ${count}: the configuration before goes on`);
+  }
+
+  #fail(problems: readonly string[], summary: (count: string) => string): void {
     this.#change({ failedCount: this.#state.failedCount + 1, problems });
     for (const problem of problems) this.#parts.error(problem);
     const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
-    this.#parts.error(
-      `plugin/reload: Corefile changed but reload failed: ${count}: the configuration before goes on`,
-    );
+    this.#parts.error(`plugin/reload: ${summary(count)}`);
   }
+}
+
+function linesOf({ problems }: Reading, severity: Problem["severity"]): string[] {
+  return problems.filter((problem) => problem.severity === severity).map(locateProblem);
 }

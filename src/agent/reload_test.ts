@@ -174,6 +174,51 @@ test("Reloader does not try again what has been taken back, and nothing once it 
   assert.equal(server.later, null);
 });
 
+/** What can be used but for one value, as with the ConfigMap of kube-dns. */
+function partly(name: string): Reading {
+  const problems = new Problems();
+  problems.error({ file: "stubDomains", line: 1, column: 2 }, "Cannot use example.org");
+  problems.warning({ file: "Corefile", line: 1, column: 1 }, "Odd");
+  return { ...reading(name), problems: problems.sorted() };
+}
+
+const ONLY_PARTLY =
+  "error plugin/reload: not all of the configuration is in effect: one problem: " +
+  "what cannot be used stays as it was";
+
+test("Reloader.request() says what was left out where nothing else has changed, once", async () => {
+  const server = setUp();
+  server.next = partly("one");
+  await server.reloader.request("change");
+  const said = ["error stubDomains:1:2: Cannot use example.org", ONLY_PARTLY];
+  assert.deepEqual([server.adopted, server.lines], [[], said]);
+  const { failedCount, problems } = server.reloader.state;
+  assert.deepEqual([failedCount, problems], [1, ["stubDomains:1:2: Cannot use example.org"]]);
+  await server.reloader.request("change");
+  assert.deepEqual(server.lines, said);
+  await server.reloader.request("signal");
+  assert.deepEqual(server.lines, [...said, ...said]);
+  server.next = reading("one");
+  await server.reloader.request("change");
+  assert.deepEqual(server.reloader.state.problems, []);
+});
+
+test("Reloader.request() takes over what can be used, and says what cannot", async () => {
+  const server = setUp();
+  server.next = partly("two");
+  await server.reloader.request("change");
+  assert.deepEqual(server.adopted, ["two"]);
+  assert.deepEqual(server.lines, [
+    "info Reloading",
+    "warn Corefile:1:1: Odd",
+    "info plugin/reload: Running configuration SHA512 = two",
+    "info Reloading complete",
+    "error stubDomains:1:2: Cannot use example.org",
+    ONLY_PARTLY,
+  ]);
+  assert.equal(server.reloader.state.failedCount, 1);
+});
+
 test("Reloader.request() survives an error of those whom it asks", async () => {
   const server = setUp();
   server.whileReading = () => {

@@ -18,14 +18,14 @@ import { SecureContexts } from "./secure_context.ts";
 import { tlsFailure } from "./tls_failure.ts";
 
 const IS_MADE = Uint8Array.of(0, 0);
-/** More than there are upstreams: sessions of earlier configurations do not pile up. */
-const SESSIONS_MAX = 128;
+/** More than there are upstreams: what is known of earlier configurations does not pile up. */
+const UPSTREAMS_MAX = 128;
 
 export class SecureLinks {
   readonly #contexts = new SecureContexts();
   /** The last session with each upstream, for a handshake of one round trip less. */
   readonly #sessions = new Map<string, Buffer>();
-  /** What was said last of upstreams that fail. */
+  /** What was said last of upstreams that fail: of one address there may be several settings. */
   readonly #failures = new Map<string, string>();
   readonly #inner = new Set<Socket>();
   readonly #say: Say;
@@ -67,7 +67,7 @@ export class SecureLinks {
       inner.pipe(outer).pipe(inner);
     });
     outer.on("session", (session) => {
-      if (this.#sessions.size >= SESSIONS_MAX) this.#sessions.clear();
+      if (this.#sessions.size >= UPSTREAMS_MAX) this.#sessions.clear();
       this.#sessions.set(key, session);
     });
     outer.on("error", (error) => {
@@ -88,16 +88,17 @@ export class SecureLinks {
   }
 
   #works(upstream: SecureUpstream): void {
-    const name = nameOf(upstream);
-    if (this.#failures.delete(name)) this.#say("info", `TLS with upstream ${name} works again`);
+    if (!this.#failures.delete(JSON.stringify(upstream))) return;
+    this.#say("info", `TLS with upstream ${nameOf(upstream)} works again`);
   }
 
   #fails(upstream: SecureUpstream, error: Error): void {
-    const name = nameOf(upstream);
+    const key = JSON.stringify(upstream);
     const reason = tlsFailure(error, upstream.tls.serverName ?? upstream.address);
-    if (this.#failures.get(name) === reason) return;
-    this.#failures.set(name, reason);
-    this.#say("warning", `TLS with upstream ${name} fails: ${reason}`);
+    if (this.#failures.get(key) === reason) return;
+    if (this.#failures.size >= UPSTREAMS_MAX) this.#failures.clear();
+    this.#failures.set(key, reason);
+    this.#say("warning", `TLS with upstream ${nameOf(upstream)} fails: ${reason}`);
   }
 }
 

@@ -140,7 +140,19 @@ test("SecureLinks trusts the configured authority and no other", options, async 
   ];
   assert.deepEqual(await fixture.fail(server.port), unknown);
   server.present(fixture.issue());
-  assert.deepEqual(await fixture.fail(server.port, { caFile: null }), []);
+  assert.deepEqual(await fixture.fail(server.port, { caFile: null }), unknown);
+});
+
+test("SecureLinks says once what is wrong with each of two forwards", options, async (context) => {
+  const fixture = new Fixture(context);
+  const server = await startTlsUpstream(context, fixture.issue("DNS:other.example.org"));
+  const [first] = await fixture.fail(server.port);
+  const [second] = await fixture.fail(server.port, { serverName: "two.example.org" });
+  assert.notEqual(first, second);
+  for (let count = 0; count < 2; count++) {
+    assert.deepEqual(await fixture.fail(server.port), []);
+    assert.deepEqual(await fixture.fail(server.port, { serverName: "two.example.org" }), []);
+  }
 });
 
 test("SecureLinks refuses certificates before and after their time", options, async (context) => {
