@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Cache } from "../cache/cache.ts";
-import type { RunAgent } from "../config/run_options.ts";
+import type { RunAgent, RunOptions } from "../config/run_options.ts";
 import {
   type ConfigNote,
   configNoteMemory,
