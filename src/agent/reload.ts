@@ -193,7 +193,7 @@ export class Reloader {
     this.#parts.changed(this.#state);
   }
 
-  /** Some values cannot be used, such as those of the ConfigMap of kube-dns; all else is in effect. */
+  /** Some values cannot be used, as in the ConfigMap of kube-dns; all else is in effect. */
   #notePartly(problems: readonly string[]): void {
     if (problems.length === 0) return;
     const all = "not all of the configuration is in effect";
