@@ -132,8 +132,10 @@ test("load counts what is lost while a Service's rules are missing", async (cont
   const report = await load.stop();
   const text = describeLoad([report]);
   const fresh = total([report], (client) => client.kind === "fresh");
-  // Each asks within its interval of 20 ms, and then waits for its time-out.
-  assert.equal(fresh.lost, fresh.clients, text);
+  // Each asks within its interval of 20 ms, and then waits for its time-out: once, or twice where
+  // the rule was put back late.
+  assert.ok(fresh.lost >= fresh.clients, text);
+  assert.ok(fresh.lostMax <= 2, text);
   assert.ok(fresh.gapMsMax >= settings.timeoutMs, text);
   // A socket that is kept has its flow, which needs no rule; by TCP nothing was missing.
   assert.equal(total([report], (client) => client.kind === "kept").lost, 0, text);

@@ -58,7 +58,11 @@ function parse(directives: readonly Directive[], context: SetupContext): HostsSe
   };
   const isEntry = ({ name }: OptionLine) => isAddress(name.text);
   const inline = directive.options.filter(isEntry);
-  const options = directive.options.filter((line) => !isEntry(line));
+  const others = directive.options.filter((line) => !isEntry(line));
+  for (const { name } of others.filter(isMeantAsEntry)) {
+    reader.warning(name, `"${name.text}" is no address: the line is left out, as in CoreDNS`);
+  }
+  const options = others.filter((line) => !isMeantAsEntry(line));
   reader.options({ ...directive, options }, optionTable(reader, settings));
   const unsupported = options.find(({ name }) => name.text === "fallthrough_unsupported");
   if (unsupported !== undefined && settings.fallthrough === null) {
@@ -127,6 +131,11 @@ function gauges({ entries, zones, reverse }: HostsSettings): PluginGauge[] {
       changeOf: entries,
     },
   ];
+}
+
+/** A mistake in an address, not in the name of an option. */
+function isMeantAsEntry({ name, args }: OptionLine): boolean {
+  return args.length > 0 && /^[0-9a-f]*[.:]/i.test(name.text);
 }
 
 function textOf(line: OptionLine): string {

@@ -99,3 +99,13 @@ test("hosts has a gauge of entries in its zones, in both directions", () => {
   assert.deepEqual(entries("no_reverse"), { name, help, value: 3 });
   assert.deepEqual(entries("192.0.2.3 c.example.org"), { name, help, value: 7 });
 });
+
+test("hosts leaves a line out whose address is none, and says so", () => {
+  const lines = "1.2.3.400 foo\nfe80:::1 bar\n192.0.2.1 good";
+  const { settings, problems } = readSetup(hostsSetup, `hosts /h {\n${lines}\n}`, { files: FILES });
+  assert.equal(settings.entries, "192.0.2.1 a. b.\n192.0.2.1 good.");
+  assert.deepEqual(problems, [
+    '3: "1.2.3.400" is no address: the line is left out, as in CoreDNS',
+    '4: "fe80:::1" is no address: the line is left out, as in CoreDNS',
+  ]);
+});
