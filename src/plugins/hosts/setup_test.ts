@@ -68,7 +68,6 @@ test("hosts says what is wrong with its directive", () => {
       ],
     ],
     ["hosts {\nno_revers\n}", ['3: Unknown option "no_revers": did you mean "no_reverse"?']],
-    ],
     [
       "hosts {\nfallthrough_unsupported\n}",
       ["3: Cannot use fallthrough_unsupported without fallthrough"],
