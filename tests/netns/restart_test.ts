@@ -10,7 +10,8 @@ import { monotonicMs } from "./support/load.ts";
 
 const INTERCEPTING_MS_MAX = 300;
 const STARTS = 3;
-const LOST_MAX = { udp: 1, tcp: 1 };
+// By TCP a client that comes again before the sockets of the one that ends are gone is reset twice.
+const LOST_MAX = { udp: 1, tcp: 2 };
 
 /** From its start until it says that it intercepts, and asked for an answer then. */
 async function untilTaken(lab: Lab, nodens: LabNodens): Promise<number> {
