@@ -1,5 +1,6 @@
 /** When a change of the configuration is looked at. */
 
+import { followsFiles } from "../config/compile.ts";
 import type { Config } from "../config/config.ts";
 
 export interface ReloadTiming {
@@ -44,9 +45,4 @@ export function reloadTiming(
   return shortest.intervalMs === DEFAULT_INTERVAL_MS
     ? AT_ONCE
     : { ...shortest, isForFilesOnly: false };
-}
-
-/** `hosts` has a `reload` of its own. */
-function followsFiles(config: Config): boolean {
-  return config.servers.some(({ plugins }) => (plugins.hosts?.reloadMs ?? 0) > 0);
 }

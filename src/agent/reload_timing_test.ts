@@ -7,7 +7,7 @@ import { reloadTiming } from "./reload_timing.ts";
 
 function configWith(...directives: string[]): Config {
   const blocks = directives.map((text, index) => `z${index}. {\n${text}\nforward . 192.0.2.1\n}\n`);
-  const source = memorySource({ Corefile: blocks.join("") });
+  const source = memorySource({ Corefile: blocks.join(""), "/w": "" });
   return requireConfig({ confFile: null, source }).config;
 }
 
@@ -17,6 +17,14 @@ const AT_ONCE = { intervalMs: 0, jitterMs: 0, isForFilesOnly: false };
 test("reloadTiming() follows a plain file only with `reload`", () => {
   assert.equal(reloadTiming(configWith("errors"), NOBODY), null);
   assert.deepEqual(reloadTiming(configWith("errors", "reload"), NOBODY), AT_ONCE);
+});
+
+test("reloadTiming() follows the weights of `loadbalance` without `reload`", () => {
+  const weighted = "loadbalance weighted /w";
+  const filesOnly = { ...AT_ONCE, isForFilesOnly: true };
+  assert.deepEqual(reloadTiming(configWith(weighted), NOBODY), filesOnly);
+  assert.equal(reloadTiming(configWith(`${weighted} {\nreload 0s\n}`), NOBODY), null);
+  assert.equal(reloadTiming(configWith("loadbalance"), NOBODY), null);
 });
 
 test("reloadTiming() follows the file of `hosts` without `reload`, and nothing else", () => {

@@ -13,7 +13,7 @@ import { PlanNumbers } from "../handoff/plan_numbers.ts";
 import type { PluginCounterPlan } from "../handoff/plugin_counters.ts";
 import { ZONE_DROPPED } from "../handoff/scope_numbers.ts";
 import { boundAddresses } from "../plugins/bind/setup.ts";
-import type { PluginGauge, PluginSetup, ViewDraft, WatchedFile } from "../plugins/plugin_setup.ts";
+import type { PluginGauge, PluginSetup, ViewDraft } from "../plugins/plugin_setup.ts";
 import { PLUGIN_NAMES, PLUGINS } from "../plugins/registry.ts";
 import { formatEndpoint } from "../std/ip_address.ts";
 import type { Config, ServerConfig } from "./config.ts";
@@ -114,22 +114,16 @@ export function pluginGauges({ servers }: Config): PluginGauge[] {
   );
 }
 
-/** Files besides the Corefile that the configuration was made from, each once. */
-export function watchedFiles(config: Config): readonly WatchedFile[] {
-  const files = new Map<string, WatchedFile>();
-  for (const server of config.servers) {
-    for (const name of PLUGIN_NAMES) {
+/** Whether a plugin wants a file of its own to be followed, whatever is with the Corefile. */
+export function followsFiles(config: Config): boolean {
+  return config.servers.some((server) =>
+    PLUGIN_NAMES.some((name) => {
       const settings = server.plugins[name];
       // The registry pairs each name with the setup of just these settings.
       const setup = PLUGINS[name] as PluginSetup<unknown>;
-      const own = settings === undefined ? [] : (setup.watchedFiles?.(settings) ?? []);
-      for (const file of own) {
-        const intervalMs = Math.min(file.intervalMs, files.get(file.path)?.intervalMs ?? Infinity);
-        files.set(file.path, { path: file.path, intervalMs });
-      }
-    }
-  }
-  return [...files.values()];
+      return settings !== undefined && setup.followsFile?.(settings) === true;
+    }),
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyViewPlan, type Plan, TIMEOUTS_DEFAULT, type ZoneRoute } from "../handoff/plan.ts";
 import { PlanNumbers } from "../handoff/plan_numbers.ts";
-import { compilePlan, watchedFiles } from "./compile.ts";
+import { compilePlan } from "./compile.ts";
 import { requireConfig } from "./load.ts";
 import { memorySource } from "./source.ts";
 
@@ -118,17 +118,4 @@ test("compilePlan() gives blocks of one zone scopes of their own, with the names
       [".", 1, ""],
     ],
   );
-});
-
-test("watchedFiles() lists files of plugins once, with the shortest interval", () => {
-  const weighted = (port: number, options: string) =>
-    `.:${port} {\n forward . 192.0.2.1\n loadbalance weighted /w ${options}\n}`;
-  const corefile = [
-    weighted(53, ""),
-    weighted(54, "{\nreload 5s\n}"),
-    weighted(55, "{\nreload 0s\n}"),
-  ];
-  const source = memorySource({ Corefile: corefile.join("\n"), "/w": "" });
-  const { config } = requireConfig({ confFile: null, source });
-  assert.deepEqual(watchedFiles(config), [{ path: "/w", intervalMs: 5000 }]);
 });

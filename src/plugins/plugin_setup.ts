@@ -32,8 +32,8 @@ export interface PluginSetup<Settings> {
   gauges?(settings: Settings): readonly PluginGauge[];
   /** Adds what checked settings mean to the plan of the server block. */
   contribute(settings: Settings, view: ViewDraft): void;
-  /** Files whose contents are part of the settings. None when it is left out. */
-  readonly watchedFiles?: (settings: Settings) => readonly WatchedFile[];
+  /** Whether a file that it reads is followed though the Corefile has no `reload`. Default not. */
+  followsFile?(settings: Settings): boolean;
 }
 
 /** A metric of one server block; those of one name make one value. */
@@ -45,12 +45,6 @@ export type PluginGauge =
       /** The value is when this was last something else, in seconds since 1970. */
       readonly changeOf: string;
     };
-
-/** A file that is looked at again, now and then: its change is a change of the configuration. */
-export interface WatchedFile {
-  readonly path: string;
-  readonly intervalMs: number;
-}
 
 /** What a plugin may know while it reads its directives. */
 export interface SetupContext {

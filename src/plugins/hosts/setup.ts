@@ -40,6 +40,7 @@ export const hostsSetup: PluginSetup<HostsSettings> = {
   parse,
   gauges,
   contribute,
+  followsFile: ({ reloadMs }) => reloadMs > 0,
 };
 
 function parse(directives: readonly Directive[], context: SetupContext): HostsSettings {

@@ -22,8 +22,7 @@ export const loadbalanceSetup: PluginSetup<LoadbalanceSettings> = {
   schema: loadbalanceSettings,
   parse,
   contribute: (settings, view) => void view.plugins.push({ plugin: "loadbalance", settings }),
-  watchedFiles: ({ file, reloadMs }) =>
-    file === undefined || reloadMs === 0 ? [] : [{ path: file, intervalMs: reloadMs }],
+  followsFile: ({ file, reloadMs }) => file !== undefined && reloadMs > 0,
 };
 
 function parse(directives: readonly Directive[], context: SetupContext): LoadbalanceSettings {

@@ -83,13 +83,3 @@ test("loadbalance says what is wrong", () => {
     assert.deepEqual(problems, [problem], directives);
   }
 });
-
-test("loadbalance names its weight file as one to be watched", () => {
-  const files = (directive: string) =>
-    loadbalanceSetup.watchedFiles?.(
-      readSetup(loadbalanceSetup, directive, { files: { "/w": "" } }).settings,
-    );
-  assert.deepEqual(files("loadbalance"), []);
-  assert.deepEqual(files("loadbalance weighted /w"), [{ path: "/w", intervalMs: 30_000 }]);
-  assert.deepEqual(files("loadbalance weighted /w {\nreload 0s\n}"), []);
-});
