@@ -94,8 +94,10 @@ export const runAgent: RunAgent = async (options) => {
   const code = await untilEnd(dataPlane, services.lameduckAfter(stopped), async () => {
     forget();
     supervision.stop();
-    await live.stop();
+    // A change that is under way may take seconds: the addresses do not wait for it.
+    const settled = live.stop();
     await end(dataPlane, interception);
+    await settled;
     await services.stop();
   });
   await takeOver?.close();
