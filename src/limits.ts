@@ -48,6 +48,8 @@ export const LISTENERS_MAX = 128;
  * are in use all the time are read for so long, and have as long again to get their answers.
  */
 export const LISTENER_LEAVE_MS = 5000;
+/** Server blocks, told apart in the cache by numbers below this. */
+export const VIEWS_MAX = 256;
 /**
  * A server block that the configuration has no more is kept so long for what is in flight: no
  * question waits so long.

@@ -6,6 +6,7 @@
  * storing, capacities, and forgetting a view. Never fetches, never looks at a clock: time is an
  * argument, in seconds of any clock that does not go back and is the same in all threads.
  */
+import { VIEWS_MAX } from "../limits.ts";
 import { NO_SLOT, UNITS_MASK } from "./buckets.ts";
 import {
   ENTRY_COUNTS,
@@ -29,14 +30,7 @@ import {
   usefulSec,
 } from "./lists.ts";
 import { LOCK_BUSY, LOCK_STOLEN, WriterLock } from "./lock.ts";
-import {
-  COUNT_KEPT,
-  COUNT_STOLEN,
-  COUNT_TOO_LARGE,
-  cacheMemory,
-  resetMemory,
-  VIEWS_MAX,
-} from "./memory.ts";
+import { COUNT_KEPT, COUNT_STOLEN, COUNT_TOO_LARGE, cacheMemory, resetMemory } from "./memory.ts";
 import { CacheReader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 

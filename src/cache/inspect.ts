@@ -4,6 +4,7 @@
  * For a dump, for tests and for a doctor; slow, and only a snapshot while others write. Changes
  * nothing.
  */
+import { VIEWS_MAX } from "../limits.ts";
 import { slotMayHold, UNITS_MASK, USES_MASK, USES_SHIFT } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import {
@@ -40,7 +41,6 @@ import {
   RING_WRAPPED,
   SMALL_RING,
   VIEWS_AT,
-  VIEWS_MAX,
 } from "./memory.ts";
 import { ringHolds } from "./rings.ts";
 

@@ -11,14 +11,12 @@
  * The map is written once by `cacheMemory()` and read by every `CacheMemory`, in any thread. No
  * part ever grows: an empty cache and a full one take the same budget.
  */
+import { VIEWS_MAX } from "../limits.ts";
 import { UNIT_BYTES } from "./entry.ts";
 
 export const CACHE_BUDGET_BYTES_MIN = 1024 * 1024;
 /** Typed arrays of 32-bit elements keep small-integer indices up to here. */
 export const CACHE_BUDGET_BYTES_MAX = 3584 * 1024 * 1024;
-
-/** Views that can have a capacity; a view's number is below this. */
-export const VIEWS_MAX = 256;
 
 /** Slots of a bucket; two times that many words are one cache line. */
 export const BUCKET_SLOTS = 8;

@@ -7,10 +7,8 @@
  * not change what a cached answer is worth.
  */
 
-import { VIEW_LEAVE_MS } from "../limits.ts";
+import { VIEW_LEAVE_MS, VIEWS_MAX } from "../limits.ts";
 
-/** As many as the cache has room for, see cache/memory.ts. */
-export const VIEWS_MAX = 256;
 /** From the last use of an id until all workers have forgotten its answers. */
 const REST_MS = 2 * VIEW_LEAVE_MS;
 

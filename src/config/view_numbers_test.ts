@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { VIEW_LEAVE_MS } from "../limits.ts";
-import { VIEWS_MAX, ViewNumbers } from "./view_numbers.ts";
+import { VIEW_LEAVE_MS, VIEWS_MAX } from "../limits.ts";
+import { ViewNumbers } from "./view_numbers.ts";
 
 /** Of a configuration that comes into effect. */
 function assign(numbers: ViewNumbers, keys: readonly string[], nowMs: number): number[] {
