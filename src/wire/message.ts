@@ -31,6 +31,7 @@ import {
 } from "./constants.ts";
 import { nameToWire, wireToName } from "./name.ts";
 import { isRdataSound, rdataFirstName, rdataNameCount } from "./rdata.ts";
+import { joinBytes } from "./rdata_parts.ts";
 import { cappedTtl } from "./reply_conclusion.ts";
 
 export interface DnsQuestion {
@@ -121,7 +122,10 @@ export function encodeMessage(message: DnsMessage): Uint8Array {
   for (const record of [...answers, ...authorities, ...additionals]) {
     parts.push(nameToWire(record.name), fixedPart(record), record.rdata);
   }
-  const bytes = join(parts);
+  const bytes = joinBytes(...parts);
+  if (bytes.length > MESSAGE_BYTES_MAX) {
+    throw new RangeError(`Cannot write a message: it takes ${bytes.length} bytes, not 65535`);
+  }
   const view = new DataView(bytes.buffer);
   view.setUint16(HEADER_ID, 0);
   view.setUint16(HEADER_FLAGS, FLAG_QR | message.flags | (message.rcode & RCODE_MASK));
@@ -145,7 +149,7 @@ export function questionBytes(question: DnsQuestion): Uint8Array {
 
 /** A record without its owner: TYPE, CLASS, TTL, RDLENGTH and data. */
 export function encodeRecordTail(record: DnsRecord): Uint8Array {
-  return join([fixedPart(record), record.rdata]);
+  return joinBytes(fixedPart(record), record.rdata);
 }
 
 interface SectionReader {
@@ -194,7 +198,7 @@ function plainRdata(message: Uint8Array, type: number, start: number, end: numbe
     at = nameEnd(message, 0, at, end);
   }
   parts.push(message.subarray(at, end));
-  return join(parts);
+  return joinBytes(...parts);
 }
 
 /** The name at `at` as text, and where the bytes behind it begin. */
@@ -216,20 +220,6 @@ function fixedPart(record: DnsRecord): Uint8Array {
   view.setUint16(RECORD_CLASS, record.class);
   view.setUint32(RECORD_TTL, record.ttlSec);
   view.setUint16(RECORD_RDLENGTH, record.rdata.length);
-  return bytes;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  if (length > MESSAGE_BYTES_MAX) {
-    throw new RangeError(`Cannot write a message: it takes ${length} bytes, not 65535`);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   return bytes;
 }
 
