@@ -7,7 +7,6 @@
 import { COUNTER } from "../handoff/counters.ts";
 import { REASON_NO_ROUTE } from "../handoff/records.ts";
 import { NO_SLOT } from "../std/slot_pool.ts";
-import { NO_ROUTE } from "../upstream/route.ts";
 import { writeError } from "../wire/answer.ts";
 import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_HINFO } from "../wire/constants.ts";
 import { answerBehind } from "./answer_behind.ts";
@@ -16,6 +15,7 @@ import { ask } from "./ask.ts";
 import { finishWithReply } from "./handle_reply.ts";
 import { keepOptions } from "./keep_options.ts";
 import { logFailure } from "./log_answer.ts";
+import { FULL_WAITERS, openQuestion } from "./open_question.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
 import { NO_WAITER } from "./waiters.ts";
@@ -62,7 +62,7 @@ function startQuestion(
   target: number,
   limitBytes: number,
 ): number {
-  const { pending, waiters, query } = plane;
+  const { query } = plane;
   const own = answerOwn(plane, view, variant, cached, target, limitBytes);
   if (own !== NO_ANSWER) return own;
   const route = view.routeFor(query);
@@ -74,21 +74,9 @@ function startQuestion(
   if (route.isFull()) {
     return refuse(plane, COUNTER.shedConcurrent, RCODE_REFUSED, target, limitBytes);
   }
-  const waiter = waiters.add(query, plane.client, plane.nowMs);
-  if (waiter === NO_WAITER) {
-    return refuse(plane, COUNTER.shedWaiters, RCODE_SERVFAIL, target, limitBytes);
-  }
-  const slot = pending.open(query, view.id, variant, plane.nowMs);
-  if (slot === NO_SLOT) {
-    waiters.release(waiter);
-    return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
-  }
+  const slot = openQuestion(plane, view, route, variant, cached);
+  if (slot < 0) return shed(plane, slot, target, limitBytes);
   keepOptions(plane, slot);
-  pending.routes[slot] = route.number;
-  pending.cached[slot] = cached ? 1 : 0;
-  pending.firstWaiters[slot] = waiter;
-  pending.lastWaiters[slot] = waiter;
-  route.inFlightCount += 1;
   ask(plane, slot);
   return ANSWER_LATER;
 }
@@ -106,34 +94,17 @@ export function answerOwn(
   limitBytes: number,
 ): number {
   if (view.back === null || !answerBehind(plane, view, view.back)) return NO_ANSWER;
-  return finishOwn(plane, view, variant, cached, target, limitBytes);
-}
-
-/** Our own answer, in `plane.reply`, goes the way of an upstream's: it is stored and handed out. */
-function finishOwn(
-  plane: Plane,
-  view: View,
-  variant: number,
-  cached: boolean,
-  target: number,
-  limitBytes: number,
-): number {
-  const { pending, waiters, query } = plane;
-  const waiter = waiters.add(query, plane.client, plane.nowMs);
-  if (waiter === NO_WAITER) {
-    return refuse(plane, COUNTER.shedWaiters, RCODE_SERVFAIL, target, limitBytes);
-  }
-  const slot = pending.open(query, view.id, variant, plane.nowMs);
-  if (slot === NO_SLOT) {
-    waiters.release(waiter);
-    return refuse(plane, COUNTER.shedPending, RCODE_SERVFAIL, target, limitBytes);
-  }
-  pending.routes[slot] = NO_ROUTE;
-  pending.cached[slot] = cached ? 1 : 0;
-  pending.firstWaiters[slot] = waiter;
-  pending.lastWaiters[slot] = waiter;
+  // Our own answer, in `plane.reply`, goes the way of an upstream's: it is stored and handed out.
+  const slot = openQuestion(plane, view, null, variant, cached);
+  if (slot < 0) return shed(plane, slot, target, limitBytes);
   finishWithReply(plane, slot);
   return ANSWER_LATER;
+}
+
+/** There is no room: `full` is FULL_WAITERS or FULL_PENDING. */
+function shed(plane: Plane, full: number, target: number, limitBytes: number): number {
+  const counter = full === FULL_WAITERS ? COUNTER.shedWaiters : COUNTER.shedPending;
+  return refuse(plane, counter, RCODE_SERVFAIL, target, limitBytes);
 }
 
 function refuse(

@@ -18,9 +18,9 @@ import { ask } from "./ask.ts";
 import { TRANSPORT_EXCHANGE, TRANSPORT_NONE } from "./client.ts";
 import { countPrefetch } from "./count_answer.ts";
 import { keepOptions } from "./keep_options.ts";
+import { openQuestion } from "./open_question.ts";
 import type { Plane } from "./plane.ts";
 import type { View } from "./view.ts";
-import { NO_WAITER } from "./waiters.ts";
 
 const NONE_TRIED = 0;
 
@@ -49,24 +49,14 @@ export function refresh(plane: Plane, view: View, variant: number): void {
 
 /** @returns false when it is being asked already, or there is no room. */
 function refreshBy(plane: Plane, view: View, route: Route, variant: number): boolean {
-  const { pending, waiters, query, client, nowMs } = plane;
+  const { pending, query, client } = plane;
   if (route.isFull() || pending.find(query, view.id, variant) !== NO_SLOT) return false;
   const { transport } = client;
   client.transport = TRANSPORT_NONE;
-  const waiter = waiters.add(query, client, nowMs);
+  const slot = openQuestion(plane, view, route, variant, true);
   client.transport = transport;
-  if (waiter === NO_WAITER) return false;
-  const slot = pending.open(query, view.id, variant, nowMs);
-  if (slot === NO_SLOT) {
-    waiters.release(waiter);
-    return false;
-  }
+  if (slot < 0) return false;
   keepOptions(plane, slot);
-  pending.routes[slot] = route.number;
-  pending.cached[slot] = 1;
-  pending.firstWaiters[slot] = waiter;
-  pending.lastWaiters[slot] = waiter;
-  route.inFlightCount += 1;
   plane.counters[COUNTER.prefetches]! += 1;
   if (view.counts) countPrefetch(plane);
   ask(plane, slot);
