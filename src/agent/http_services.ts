@@ -9,6 +9,7 @@ import { loggerOf } from "../log/logger.ts";
 import { type HttpAnswer, type HttpHandler, HttpServer } from "../metrics/http_server.ts";
 import { CONTENT_TYPE, type Registry } from "../metrics/registry.ts";
 import { HealthPoll, type HealthPollEvents } from "./health_poll.ts";
+import type { Readiness } from "./readiness.ts";
 
 /** A worker that has not gone round its loop for so long hangs. */
 const HEARTBEAT_MS_MAX = 5000;
@@ -19,8 +20,7 @@ export interface HttpServicesParts {
   readonly registry: Registry;
   /** How long ago the worker that is behind most went round its loop; 0 without workers. */
   readonly heartbeatAgeMs: () => number;
-  /** What is missing before queries are welcome: `workers`, `interception`. */
-  readonly missing: () => readonly string[];
+  readonly readiness: Pick<Readiness, "isLeaving" | "missing">;
 }
 
 export class HttpServices {
@@ -31,7 +31,6 @@ export class HttpServices {
   readonly #events: HealthPollEvents;
   readonly #logger = loggerOf("http");
   #wasReady = false;
-  #isLeaving = false;
 
   constructor(parts: HttpServicesParts) {
     this.#parts = parts;
@@ -54,11 +53,6 @@ export class HttpServices {
     }
     this.#pollAt(services.health.map(({ address }) => address));
     await Promise.all(closed);
-  }
-
-  /** From now on others should take their queries elsewhere: `ready` says so. */
-  leave(): void {
-    this.#isLeaving = true;
   }
 
   /** The port of the server at `address`, as settings write it; null while there is none. */
@@ -116,9 +110,9 @@ export class HttpServices {
   }
 
   #ready(isContinuous: boolean): HttpAnswer {
-    if (this.#isLeaving) return { status: 503, body: "stopping" };
-    if (this.#wasReady && !isContinuous) return { status: 200, body: "OK" };
-    const missing = this.#parts.missing();
+    const { readiness } = this.#parts;
+    const isForgiven = this.#wasReady && !isContinuous && !readiness.isLeaving;
+    const missing = isForgiven ? [] : readiness.missing();
     if (missing.length > 0) return { status: 503, body: missing.join(",") };
     this.#wasReady = true;
     return { status: 200, body: "OK" };

@@ -4,16 +4,21 @@ import { until } from "../../tests/support/until.ts";
 import { NO_SERVICES, type Services } from "../config/services.ts";
 import { Registry } from "../metrics/registry.ts";
 import { HttpServices } from "./http_services.ts";
+import { Readiness } from "./readiness.ts";
 
 const ADDRESS = "127.0.0.1:0";
 
 function start(context: TestContext) {
-  const state = { heartbeatAgeMs: 10, missing: [] as string[] };
+  const state = { heartbeatAgeMs: 10, isWhole: true, isIntercepting: true };
+  const readiness = new Readiness({
+    isWhole: () => state.isWhole,
+    isIntercepting: () => state.isIntercepting,
+  });
   const registry = new Registry();
   const http = new HttpServices({
     registry,
     heartbeatAgeMs: () => state.heartbeatAgeMs,
-    missing: () => state.missing,
+    readiness,
   });
   context.after(() => http.stop());
   const get = async (path: string, address = ADDRESS) => {
@@ -30,7 +35,7 @@ function start(context: TestContext) {
       await until(`it listens on ${address}`, () => http.portOf(address) !== null);
     }
   };
-  return { http, registry, state, get, apply };
+  return { http, registry, readiness, state, get, apply };
 }
 
 const HEALTH = [{ address: ADDRESS, lameduckMs: 0 }];
@@ -71,7 +76,7 @@ test("HttpServices answers 503 at /health when a worker hangs", async (context) 
 });
 
 test("HttpServices says at /ready what is missing, once or always, and not in lameduck", async (context) => {
-  const { http, apply, get, state } = start(context);
+  const { readiness, apply, get, state } = start(context);
   const always = "localhost:0";
   await apply({
     health: HEALTH,
@@ -80,15 +85,15 @@ test("HttpServices says at /ready what is missing, once or always, and not in la
       { address: always, monitor: "continuously" },
     ],
   });
-  state.missing = ["workers", "interception"];
+  Object.assign(state, { isWhole: false, isIntercepting: false });
   assert.deepEqual(await get("/ready"), [503, "workers,interception"]);
-  state.missing = [];
+  Object.assign(state, { isWhole: true, isIntercepting: true });
   assert.deepEqual(await get("/ready"), [200, "OK"]);
-  state.missing = ["interception"];
+  state.isIntercepting = false;
   assert.deepEqual(await get("/ready"), [200, "OK"]);
   assert.deepEqual(await get("/ready", always), [503, "interception"]);
-  state.missing = [];
-  http.leave();
+  state.isIntercepting = true;
+  readiness.leave();
   assert.deepEqual(await get("/ready"), [503, "stopping"]);
   assert.deepEqual(await get("/ready", always), [503, "stopping"]);
   assert.deepEqual(await get("/health"), [200, "OK"]);

@@ -19,9 +19,10 @@ import { VERSION } from "../version.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Interception } from "./interception.ts";
 import { LiveConfig } from "./live_config.ts";
-import { removePidFile, writePidFile } from "./pid_file.ts";
+import { Readiness } from "./readiness.ts";
 import type { Refused, ReloadState } from "./reload.ts";
 import { ServerServices } from "./server_services.ts";
+import { keepReadyFile, removePidFile, removeReadyFile, writePidFile } from "./sign_files.ts";
 import { Supervision } from "./supervision.ts";
 import type { TakeOver, TakeOverOptions } from "./take_over.ts";
 import { workerCount } from "./worker_count.ts";
@@ -42,6 +43,7 @@ const MAIN_SLAB_BYTES = 4096;
  */
 export const runAgent: RunAgent = async (options) => {
   setUpLogging();
+  removeReadyFile(options.readyFile);
   const { live, forget } = await readConfig(options);
   const instance = randomBytes(INSTANCE_BYTES).toString("hex");
   const compiled = live.compile(live.config);
@@ -68,14 +70,13 @@ export const runAgent: RunAgent = async (options) => {
     process.stderr.write(`nodens: ${dataPlane.failure ?? "Cannot start the data plane"}\n`);
     return EXIT_FAILED;
   }
-  if (interception === null) writePidFile(options.pidFile);
-  else void interception.ready.then(() => writePidFile(options.pidFile));
+  const readiness = showReadiness(options, dataPlane, interception);
   if (!options.quiet) announce(compiled, ports);
   const services = new ServerServices({
     dataPlane,
     rows: live.rows,
     reloadState: () => live.state,
-    isIntercepting: () => interception?.isIntercepting ?? null,
+    readiness,
   });
   await services.apply(live.config, compiled);
   const supervision = new Supervision(dataPlane, interception);
@@ -93,6 +94,7 @@ export const runAgent: RunAgent = async (options) => {
   collectGarbage();
   const code = await untilEnd(dataPlane, services.lameduckAfter(stopped), async () => {
     forget();
+    readiness.leave();
     supervision.stop();
     // A change that is under way may take seconds: the addresses do not wait for it.
     const settled = live.stop();
@@ -158,6 +160,24 @@ async function loadTakeOver(given: TakeOverOptions): Promise<TakeOver | null> {
   if (given.options.nodeCache.localIps.length === 0) return null;
   const { createTakeOver } = await import("./take_over.ts");
   return await createTakeOver(given);
+}
+
+/** By files, for those who look at this one process. */
+function showReadiness(
+  { pidFile, readyFile }: RunOptions,
+  dataPlane: DataPlane,
+  interception: Interception | null,
+): Readiness {
+  const readiness = new Readiness({
+    isWhole: () => dataPlane.isWhole,
+    isIntercepting: () => interception?.isIntercepting ?? null,
+  });
+  keepReadyFile(readyFile, readiness);
+  void (interception?.ready ?? Promise.resolve()).then(() => {
+    writePidFile(pidFile);
+    readiness.look();
+  });
+  return readiness;
 }
 
 /** Addresses away, answers out, rules away: in this order nobody notices. */

@@ -8,11 +8,11 @@ import { compileServices, hasServices, lameduckMs } from "../config/services.ts"
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf } from "../log/logger.ts";
 import type { HttpServices } from "./http_services.ts";
+import type { Readiness } from "./readiness.ts";
 import type { ServerMetrics, ServerMetricsParts } from "./server_metrics.ts";
 
 export interface ServerServicesParts extends ServerMetricsParts {
-  /** Whether queries for the node's addresses come to us; null where none are taken over. */
-  readonly isIntercepting: () => boolean | null;
+  readonly readiness: Readiness;
 }
 
 interface Loaded {
@@ -52,7 +52,7 @@ export class ServerServices {
    */
   async lameduckAfter(stopped: Promise<string>): Promise<string> {
     const signal = await stopped;
-    this.#loaded?.http.leave();
+    this.#parts.readiness.leave();
     if (this.#lameduckMs === 0) return signal;
     const text = `plugin/health: Going into lameduck mode for ${this.#lameduckMs / 1000}s`;
     loggerOf("agent").info("{text}", { text });
@@ -73,7 +73,7 @@ export class ServerServices {
     const http = new HttpServices({
       registry: metrics.registry,
       heartbeatAgeMs: () => this.#heartbeatAgeMs(),
-      missing: () => this.#missing(),
+      readiness: this.#parts.readiness,
     });
     return { metrics, http };
   }
@@ -83,13 +83,5 @@ export class ServerServices {
     const nowMs = performance.now();
     const ages = dataPlane.workers.map(({ number }) => nowMs - dataPlane.heartbeatMs(number));
     return Math.max(0, ...ages);
-  }
-
-  #missing(): string[] {
-    const { dataPlane, isIntercepting } = this.#parts;
-    const missing: string[] = [];
-    if (!dataPlane.isWhole) missing.push("workers");
-    if (isIntercepting() === false) missing.push("interception");
-    return missing;
   }
 }

@@ -30,6 +30,7 @@ Start:
   -memory SIZE        memory for cached answers: 64MiB, 64M, 1g or bytes (default 64MiB)
   -workers COUNT      threads that answer queries; auto is one per core (default 1)
   -pidfile FILE       write the process id here once queries are answered
+  -readyfile FILE     keep an empty file here while queries are welcome
   -quiet              print nothing at start
 
 Commands:

@@ -52,6 +52,13 @@ export const RUN_FLAGS: readonly Flag[] = [
     group: START,
     read: read.readText,
   },
+  {
+    name: "readyfile",
+    value: "FILE",
+    description: "keep an empty file here while queries are welcome",
+    group: START,
+    read: read.readText,
+  },
   { name: "quiet", value: null, description: "print nothing at start", group: START },
   {
     name: "version",
@@ -172,6 +179,7 @@ export function readRunOptions({ values }: Pick<ParsedFlags, "values">): RunOpti
     workers: get<"auto" | number | null>("workers", null),
     quiet: get("quiet", false),
     pidFile: get<string | null>("pidfile", null),
+    readyFile: get<string | null>("readyfile", null),
     nodeCache: {
       localIps: get<readonly string[]>("localip", []),
       setupInterface: get("setupinterface", true),

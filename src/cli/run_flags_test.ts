@@ -13,6 +13,7 @@ const DEFAULTS: RunOptions = {
   workers: null,
   quiet: false,
   pidFile: null,
+  readyFile: null,
   nodeCache: {
     localIps: [],
     setupInterface: true,
@@ -47,15 +48,19 @@ test("readRunOptions() fills in the defaults of CoreDNS and node-cache", () => {
 
 test("readRunOptions() reads the flags that take effect", () => {
   const args = ["-conf", "/etc/Corefile", "-p", "1053", "-memory=1g", "-workers", "auto"];
-  assert.deepEqual(read(...args, "-quiet", "-pidfile", "/run/nodens.pid"), {
-    ...DEFAULTS,
-    confFile: "/etc/Corefile",
-    dnsPort: 1053,
-    memoryBytes: 1024 * MIB,
-    workers: "auto",
-    quiet: true,
-    pidFile: "/run/nodens.pid",
-  });
+  assert.deepEqual(
+    read(...args, "-quiet", "-pidfile", "/run/nodens.pid", "-readyfile=/run/ready"),
+    {
+      ...DEFAULTS,
+      confFile: "/etc/Corefile",
+      dnsPort: 1053,
+      memoryBytes: 1024 * MIB,
+      workers: "auto",
+      quiet: true,
+      pidFile: "/run/nodens.pid",
+      readyFile: "/run/ready",
+    },
+  );
 });
 
 test("readRunOptions() reads the flags of a stock node-cache DaemonSet", () => {

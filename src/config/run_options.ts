@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly quiet: boolean;
   /** Where the process id is written once queries are answered; `null` is nowhere. */
   readonly pidFile: string | null;
+  /** A file that is there, empty, exactly while queries are welcome; `null` is none. */
+  readonly readyFile: string | null;
   /** Flags of node-cache. */
   readonly nodeCache: NodeCacheOptions;
   readonly takeOver: TakeOverOptions;

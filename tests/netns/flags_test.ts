@@ -1,7 +1,7 @@
 /** Flags of node-cache mean here what they mean there; mistakes are answered with the way out. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -44,6 +44,29 @@ test("-pidfile is written when the addresses are taken, and goes at the end", as
   await lab.untilIntercepting(nodens, ADDRESSES);
   await nodens.stop();
   assert.equal(existsSync(file), false);
+});
+
+test("-readyfile is there while addresses are ours, whatever was there before", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "nodens-"));
+  cleanUp(context, () => rmSync(folder, { recursive: true }));
+  const file = join(folder, "ready");
+  writeFileSync(file, "left by one that was killed");
+  const lab = await createLab(context);
+  await lab.stopKubeDns();
+  const nodens = startUsual(lab, { flags: ["-readyfile", file] });
+  const isWaiting = () => /no upstream answers/.test(nodens.stdout());
+  await until("it waits for an upstream", isWaiting, 15_000);
+  assert.equal(existsSync(file), false);
+  await lab.startKubeDns({ missDelayMs: 30, ttlSec: 30 });
+  await until("the file is there", () => existsSync(file), 15_000);
+  // The probe of deploy/kubernetes: an empty file is a batch of no commands.
+  await lab.run("node", "ip", ["-batch", file]);
+  assert.equal(await lab.hasAddress(CLUSTER_IP[4]), true);
+  nodens.child.kill("SIGTERM");
+  await until("the file is gone", () => !existsSync(file));
+  assert.notEqual((await lab.attempt("node", "ip", ["-batch", file])).code, 0);
+  await nodens.ended;
+  assert.equal(nodens.child.exitCode, 0);
 });
 
 test("-interfacename and -health-port are used, -skipteardown leaves the rules", async (context) => {
