@@ -1,6 +1,12 @@
 /** The data plane as the control plane sees it: started, listened to, mended, stopped. */
 
-import { controlMemory, requestStage, STAGE_LEAVE, STAGE_STOP } from "../handoff/control.ts";
+import {
+  controlMemory,
+  requestStage,
+  STAGE_HAND_OVER,
+  STAGE_LEAVE,
+  STAGE_STOP,
+} from "../handoff/control.ts";
 import { COUNTER, countersMemory, countersRow } from "../handoff/counters.ts";
 import { metricsMemory } from "../handoff/metrics_memory.ts";
 import type { Plan } from "../handoff/plan.ts";
@@ -177,9 +183,12 @@ export class DataPlane {
   /**
    * To be called just before the addresses go: clients by TCP get to know in time that they need
    * another connection.
+   *
+   * @param hasSuccessor another instance answers by the same addresses: they get it there, and
+   *   queries by UDP go there from now on.
    */
-  leave(): void {
-    requestStage(this.#control, STAGE_LEAVE);
+  leave(hasSuccessor: boolean): void {
+    requestStage(this.#control, hasSuccessor ? STAGE_HAND_OVER : STAGE_LEAVE);
     this.#wake();
   }
 

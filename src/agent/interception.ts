@@ -84,6 +84,11 @@ export class Interception {
     return this.#state === "intercepting";
   }
 
+  /** Whether another instance holds the addresses as well. */
+  get hasSuccessor(): boolean {
+    return this.#lease?.isHeldByOthers() === true;
+  }
+
   /** Does what has no effect yet, lease and rules, while workers are being started. */
   prepare(): void {
     this.#prepared = this.#prepare();
@@ -323,9 +328,8 @@ export class Interception {
   async #removeAll(): Promise<void> {
     const { removeRules, keptRules, nowMs } = this.#parts;
     // As long as another instance holds the addresses the rules are its own, too.
-    const isShared = this.#lease?.isHeldByOthers() === true;
     const endMs = nowMs() + CLOSE_MS_MAX;
-    for (let isDone = isShared; !isDone && nowMs() < endMs; ) {
+    for (let isDone = this.hasSuccessor; !isDone && nowMs() < endMs; ) {
       try {
         await removeRules(keptRules(this.#desired));
         isDone = true;

@@ -182,7 +182,7 @@ function showReadiness(
 
 /** Addresses away, answers out, rules away: in this order nobody notices. */
 async function end(dataPlane: DataPlane, interception: Interception | null): Promise<void> {
-  if (interception !== null) dataPlane.leave();
+  if (interception !== null) dataPlane.leave(interception.hasSuccessor);
   await interception?.release();
   await dataPlane.stop();
   await interception?.close();

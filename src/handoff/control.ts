@@ -7,8 +7,10 @@ import { LOOP_WORDS } from "./loop_words.ts";
 const STAGE = 0;
 /** The addresses are about to go: end connections by TCP that wait for nothing, and go on. */
 export const STAGE_LEAVE = 1;
+/** Another instance answers by the addresses: take nothing new, and go on as in `STAGE_LEAVE`. */
+export const STAGE_HAND_OVER = 2;
 /** Finish what is in flight, then stop. */
-export const STAGE_STOP = 2;
+export const STAGE_STOP = 3;
 /** From here on, a word per worker, from 1: how many plans were sent to it. */
 const PLANS = 16;
 /** From here on, what workers tell each other about loops, and what they alone know. */

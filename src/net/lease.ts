@@ -32,7 +32,7 @@ export interface Lease {
   /** Whether everything that `take` made is still there. Cheap. */
   isWhole(): Promise<boolean>;
 
-  /** After `drop`: whether another instance still holds the addresses. */
+  /** Whether another instance holds the addresses, as well as us or after our `drop`. */
   isHeldByOthers(): boolean;
 
   /** Gives everything back, the link included unless another instance holds it. Never throws. */

@@ -78,7 +78,7 @@ export class NftLease implements Lease {
     this.#rtnetlink.close();
   }
 
-  /** After `drop`: whether another instance has a table of this kind. */
+  /** Whether another instance has a table of this kind. */
   isHeldByOthers(): boolean {
     try {
       this.#socket.open();

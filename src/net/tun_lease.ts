@@ -12,7 +12,7 @@
  * an error; nobody's `eth0` or `cni0` is ever deleted.
  */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { posix } from "node:path";
 import type { ControlKernel } from "../sys/control_kernel.ts";
 import { E2BIG, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM, errnoText } from "../sys/errno.ts";
@@ -95,9 +95,11 @@ export class TunLease implements Lease {
     this.#rtnetlink.close();
   }
 
-  /** After `drop`: whether another instance keeps the device, and with it the addresses. */
+  /** Whether another instance keeps the device, and with it the addresses. */
   isHeldByOthers(): boolean {
-    return this.#fd < 0 && this.#rtnetlink.findLink(this.#name)?.kind === "tun";
+    const link = this.#rtnetlink.findLink(this.#fd < 0 ? this.#name : this.#linkIndex);
+    if (link?.kind !== "tun") return false;
+    return this.#fd < 0 || queueCount(link.name) > 1;
   }
 
   #open(): void {
@@ -203,6 +205,16 @@ export class TunLease implements Lease {
     expectDone(this.#rtnetlink.rename(this.#linkIndex, this.#name), "interface_add", action);
     expectDone(this.#rtnetlink.setUp(this.#linkIndex), "interface_add", `set ${this.#name} up`);
     await this.#held.put(this.#linkIndex);
+  }
+}
+
+/** One per descriptor; netlink tells only how many there may be. 0 where sysfs is not mounted. */
+function queueCount(name: string): number {
+  try {
+    return readdirSync(`/sys/class/net/${name}/queues`).filter((one) => one.startsWith("rx-"))
+      .length;
+  } catch {
+    return 0;
   }
 }
 

@@ -86,6 +86,18 @@ export function sweepListeners(plane: Plane): void {
   }
 }
 
+/**
+ * From now on nothing new comes to us: queries by UDP and connections go to whoever shares our
+ * addresses. Twice does no harm.
+ */
+export function letGoOfAll(plane: Plane): void {
+  const { listeners, sockets } = plane;
+  for (const listener of listeners.active) {
+    sockets.leaveGroup(listeners.udpFds[listener]!);
+    stopAccepting(plane, listener);
+  }
+}
+
 /** Closes all of them, at the end. */
 export function closeListeners(plane: Plane): void {
   for (let listener = 0; listener < LISTENERS_MAX; listener++) closeListener(plane, listener);
@@ -121,20 +133,26 @@ function openListener(plane: Plane, plan: ListenerPlan): number {
  * out by the kernel, while what is queued can still be read: closing it at once would lose that.
  */
 export function letGo(plane: Plane, listener: number): void {
-  const { listeners, sockets, kernel } = plane;
-  const udp = listeners.udpFds[listener]!;
-  const tcp = listeners.tcpFds[listener]!;
-  sockets.leaveGroup(udp);
+  const { listeners, sockets } = plane;
+  sockets.leaveGroup(listeners.udpFds[listener]!);
   for (let call = 0; call < DRAIN_CALLS_MAX; call++) {
     if (handleDatagrams(plane, listener) === 0) break;
   }
+  stopAccepting(plane, listener);
+  finishListenerTcp(plane, listener, false);
+  listeners.leave(listener, plane.nowMs);
+}
+
+/** Takes in the connections that wait at `listener`, and no more: they are for whoever is left. */
+function stopAccepting(plane: Plane, listener: number): void {
+  const { tcpFds } = plane.listeners;
+  const tcp = tcpFds[listener]!;
+  if (tcp < 0) return;
   for (let call = 0; call < ACCEPT_CALLS_MAX; call++) {
     if (!acceptClients(plane, tcp, listener)) break;
   }
-  finishListenerTcp(plane, listener, false);
-  kernel.close(tcp);
-  listeners.tcpFds[listener] = -1;
-  listeners.leave(listener, plane.nowMs);
+  plane.kernel.close(tcp);
+  tcpFds[listener] = -1;
 }
 
 /** Closes its sockets at once. */

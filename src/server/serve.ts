@@ -5,7 +5,7 @@ import {
   announcedPlans,
   loopWords,
   requestedStage,
-  STAGE_LEAVE,
+  STAGE_HAND_OVER,
   STAGE_STOP,
   workersSecret,
 } from "../handoff/control.ts";
@@ -17,6 +17,7 @@ import { HUGE_PAGES_BYTES_MIN, SLEEP_MS_MAX, STOP_GRACE_MS, WARM_UP_STEP_MS } fr
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import type { Kernel } from "../sys/kernel.ts";
 import { VERSION } from "../version.ts";
+import { letGoOfAll } from "./adopt_listeners.ts";
 import { finishAllTcp } from "./finish_tcp.ts";
 import { Loop } from "./loop.ts";
 import { type ConnectSecure, PLANE_SLAB_BYTES, Plane } from "./plane.ts";
@@ -83,14 +84,15 @@ export function serve(start: WorkerStart, kernel: Kernel, events: ServeEvents): 
   const { plane } = loop;
   events.onReady(loop.open());
   let warmUp = WarmUp.create(kernel, start.hashSeed);
-  let isLeaving = false;
+  let seenStage = 0;
   // Not what is announced by now: a plan may have come as soon as we were ready.
   let seenPlans = 0;
   for (;;) {
     const stage = requestedStage(control);
     if (stage === STAGE_STOP) break;
-    if (stage === STAGE_LEAVE && !isLeaving) {
-      isLeaving = true;
+    if (stage !== seenStage) {
+      seenStage = stage;
+      if (stage === STAGE_HAND_OVER) letGoOfAll(plane);
       endIdle(loop);
     }
     if (announcedPlans(control, start.worker) !== seenPlans) {
@@ -144,10 +146,11 @@ function endIdle(loop: Loop): void {
 
 /**
  * Answers what has been sent to us already: what waits in the sockets, and what waits for an
- * upstream. Whoever asks for the stop sees to it that nothing new comes.
+ * upstream. Nothing new comes: the addresses are not ours any more, or others answer by them.
  */
 function finishUp(loop: Loop, deadlineMs: number): void {
   const { plane } = loop;
+  letGoOfAll(plane);
   endIdle(loop);
   while (plane.kernel.monotonicMs() < deadlineMs) {
     const isWaiting = plane.pending.usedCount > 0;

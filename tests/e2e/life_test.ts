@@ -14,6 +14,7 @@ import {
   type UpstreamQuery,
 } from "../support/scripted_upstream.ts";
 import { serve } from "../support/serve.ts";
+import { SteadyLoad } from "../support/steady_load.ts";
 import { until } from "../support/until.ts";
 
 function forwarding(port: number, upstream: number): string {
@@ -100,6 +101,25 @@ test("nodens stops under load, and with an upstream that is silent", async (cont
   assert.ok(performance.now() - begin < 4000);
   isRunning = false;
   await load;
+});
+
+test("nodens hands over to another one at its port: no query by UDP is lost", async (context) => {
+  const upstream = await startScriptedUpstream(context);
+  const port = await freePort();
+  const corefile = forwarding(port, upstream.port);
+  let server = await serve(context, corefile);
+  const nameOf = (index: number) => `n${index % 100}.example.org`;
+  const load = await SteadyLoad.start({ port, perSecond: 5000, nameOf, tcpConnections: 0 });
+  for (let end = 0; end < 5; end++) {
+    const next = await serve(context, corefile);
+    const before = load.tally.answered;
+    await until("both are asked", () => load.tally.answered > before + 300);
+    assert.equal(await server.stop(), 0);
+    server = next;
+  }
+  const { lost, failed, answered } = await load.stop();
+  assert.deepEqual({ lost, failed }, { lost: 0, failed: 0 });
+  assert.ok(answered > 1500);
 });
 
 test("nodens starts again at once after kill -9, with clients connected", async (context) => {

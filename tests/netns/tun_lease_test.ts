@@ -93,8 +93,11 @@ test("TunLease: a second instance keeps the addresses until it goes, too", {
 }, async (context) => {
   const node = new LeaseNamespace(context);
   const first = await taken(context, node);
+  assert.equal(await first.call("isHeldByOthers"), false);
   const second = await taken(context, node);
+  assert.equal(await first.call("isHeldByOthers"), true);
   await first.call("drop");
+  assert.equal(await second.call("isHeldByOthers"), false);
   assertHeld(node);
   assert.equal(await first.call("isHeldByOthers"), true);
   assert.equal(await second.call("isWhole"), true);

@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly perSecond: number;
   /** The name of query number `index`, without its final dot. */
   readonly nameOf: (index: number) => string;
+  /** Default 4; with 0 all go by UDP. */
+  readonly tcpConnections?: number;
 }
 
 export interface LoadTally {
@@ -66,7 +68,8 @@ export class SteadyLoad {
   static async start(options: LoadOptions): Promise<SteadyLoad> {
     const load = new SteadyLoad(options);
     for (let index = 0; index < UDP_SOCKETS; index++) load.#udp.push(await load.#openUdp());
-    for (let index = 0; index < TCP_CONNECTIONS; index++) load.#tcp.push(await load.#openTcp());
+    const { tcpConnections = TCP_CONNECTIONS } = options;
+    for (let index = 0; index < tcpConnections; index++) load.#tcp.push(await load.#openTcp());
     load.#running = load.#run();
     return load;
   }
@@ -97,7 +100,8 @@ export class SteadyLoad {
   }
 
   #send(index: number): void {
-    const lanes = index % TCP_SHARE === 0 ? this.#tcp : this.#udp;
+    const isTcp = this.#tcp.length > 0 && index % TCP_SHARE === 0;
+    const lanes = isTcp ? this.#tcp : this.#udp;
     const lane = lanes[Math.floor(Math.random() * lanes.length)]!;
     if (lane.open.size >= IN_FLIGHT_MAX) {
       this.tally.heldBack += 1;

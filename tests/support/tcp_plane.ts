@@ -241,3 +241,13 @@ function fakeCache(hitBytes: number) {
     isStill: () => true,
   };
 }
+
+/** 0 to `count` - 1. */
+export function ids(count: number): number[] {
+  return Array.from({ length: count }, (_, id) => id);
+}
+
+/** `count` queries for `name`, one after the other, by those ids. */
+export function queries(count: number, name: string): Uint8Array {
+  return joinBytes(ids(count).map((id) => tcpQuery(id, name)));
+}
