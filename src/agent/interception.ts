@@ -60,6 +60,7 @@ export class Interception {
   #mending: Promise<void> | null = null;
   #refreshing: Promise<void> | null = null;
   #lastTrouble = "";
+  readonly #saidShared = new Set<string>();
   #syncAtMs = 0;
   #linkIsStale = false;
   #rulesAreStale = false;
@@ -199,12 +200,25 @@ export class Interception {
     const prove = async (address: string) => {
       for (let round = 0; round < PROBE_ROUNDS_MAX; round++) {
         const result = await this.#parts.probeAddress(address, SOURCES_AT_START);
-        if (result.strangers > 0) throw new Error(strangerText(address));
+        if (result.strangers > 0) this.#expectShared(address);
         if (result.ours > 0) return;
       }
       throw new Error(`Cannot intercept ${address}: queries sent there do not come to us`);
     };
     if (this.#canProbe) await Promise.all(this.#options.addresses.map(prove));
+  }
+
+  /**
+   * An older agent, beside which we start to take its place, is no obstacle: its sockets and ours
+   * share the address, and queries reach both.
+   *
+   * @throws {Error} when whoever answers there is not one of this node.
+   */
+  #expectShared(address: string): void {
+    if (!this.#parts.isShared(address)) throw new Error(strangerText(address));
+    const text = `shares ${address} with another DNS server of this node until that ends`;
+    if (!this.#saidShared.has(address)) this.#parts.events.info(text);
+    this.#saidShared.add(address);
   }
 
   /** With `socket` the node's own processes are not intercepted, and probes are such. */
@@ -282,7 +296,8 @@ export class Interception {
       [...this.#misses].map(async ([address, misses]) => {
         const result = await probeAddress(address, 1);
         answered += result.ours;
-        misses.strangers = result.strangers > 0 ? misses.strangers + 1 : 0;
+        const isStranger = result.strangers > 0 && !this.#parts.isShared(address);
+        misses.strangers = isStranger ? misses.strangers + 1 : 0;
         misses.silent = result.silent > 0 ? misses.silent + 1 : 0;
       }),
     );

@@ -24,6 +24,8 @@ export interface InterceptionParts {
   readonly proveWorkers: () => Promise<string | null>;
   /** Asks who answers at one of the addresses. */
   readonly probeAddress: (address: string, sourceCount: number) => Promise<ProbeResult>;
+  /** Whether another process of this node answers there as well: strangers are no wonder then. */
+  readonly isShared: (address: string) => boolean;
   /** Queries of clients so far, to tell silence from overload. */
   readonly queryCount: () => number;
   readonly nowMs: () => number;

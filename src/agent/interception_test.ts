@@ -22,6 +22,7 @@ class Fixture {
   nowMs = 1000;
   trouble: string | null = null;
   probe: ProbeResult = OURS;
+  isShared = false;
   queries = 0;
   changes = { links: false, rules: false };
   isWhole = true;
@@ -111,6 +112,7 @@ class Fixture {
         did.push("probe");
         return this.probe;
       },
+      isShared: () => this.isShared,
       queryCount: () => this.queries,
       nowMs: () => this.nowMs,
       events: {
@@ -165,6 +167,25 @@ test("tick() gives up at once where somebody else, or nobody, answers", async ()
     assert.equal(fixture.interception.isIntercepting, false);
     assert.match(fixture.said.join(), new RegExp(`^warn Cannot intercept ${ADDRESS}: ${text}`));
   }
+});
+
+test("tick() takes and keeps an address that another agent of this node answers at as well", async () => {
+  const fixture = new Fixture();
+  fixture.isShared = true;
+  fixture.probe = STRANGER;
+  await fixture.pass(0);
+  assert.equal(fixture.interception.isIntercepting, false, "nothing came to us");
+  fixture.probe = { ...STRANGER, ours: 1 };
+  await fixture.pass(500);
+  assert.equal(fixture.interception.isIntercepting, true);
+  const shares = `info shares ${ADDRESS} with another DNS server of this node until that ends`;
+  assert.equal(fixture.said.filter((text) => text === shares).length, 1);
+  fixture.probe = STRANGER;
+  for (let second = 0; second < 5; second++) await fixture.pass(1000);
+  assert.equal(fixture.interception.isIntercepting, true);
+  fixture.isShared = false;
+  for (let second = 0; second < 3; second++) await fixture.pass(1000);
+  assert.equal(fixture.interception.isIntercepting, false, "who answers there is not of this node");
 });
 
 test("tick() does not ask from the node where only pods are intercepted", async () => {

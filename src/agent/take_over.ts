@@ -9,6 +9,7 @@ import { type MetricsServer, startMetricsServer } from "../metrics/metrics_serve
 import { Registry } from "../metrics/registry.ts";
 import { chooseLease } from "../net/choose_lease.ts";
 import { clusterUpstreams } from "../net/cluster_upstreams.ts";
+import { hasForeignListener } from "../net/foreign_listener.ts";
 import { systemMachine } from "../net/iptables_backend.ts";
 import { SETUP_ERROR_TYPES } from "../net/lease.ts";
 import { findIpvsConflicts } from "../net/proxy_mode.ts";
@@ -100,8 +101,8 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
         removeRules: (keep) => rules.removeRules(keep),
         keptRules: (desired) => rules.keptRules(desired),
         openLease: async () => {
-          const commands = systemCommands;
-          const { lease, refused } = await chooseLease(settings, { kernel, commands });
+          const tools = { kernel, commands: systemCommands };
+          const { lease, refused } = await chooseLease(settings, tools);
           for (const { kind, reason } of refused) events.info(`no lease ${kind}: ${reason}`);
           return lease;
         },
@@ -111,11 +112,11 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
           const zone = cluster.zone ?? ROOT;
           return proveWorkers({ ports: privatePorts(), zone, instance, replyCount });
         },
-        probeAddress: (address, sourceCount) =>
-          probeInstance({
-            ...{ address, port: settings.port, instance, sourceCount },
-            timeoutMs: PROBE_TIMEOUT_MS,
-          }),
+        probeAddress: (address, sourceCount) => {
+          const where = { address, port: settings.port, instance };
+          return probeInstance({ ...where, sourceCount, timeoutMs: PROBE_TIMEOUT_MS });
+        },
+        isShared: (address) => hasForeignListener(address, settings.port),
         queryCount: () => readCounters(dataPlane.countersMemory).queriesUdp,
         nowMs: () => performance.now(),
         events,

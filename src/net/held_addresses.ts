@@ -3,9 +3,10 @@
  *
  * The kernel makes a local route with every address, whose source is the address itself. A process
  * of this machine that connects a UDP socket then has our address as its own, and when that is gone
- * its socket answers ENETUNREACH for ever. So the route is replaced by one whose source is the
- * node's: the socket outlives us, and goes on to kube-dns. In IPv6 the kernel's route has metric 0
- * and cannot be replaced, but one of metric 1 can stand behind it before it is deleted.
+ * its socket answers ENETUNREACH for ever. So one whose source is the node's is put behind it, and
+ * the kernel's is deleted: the socket outlives us, and goes on to kube-dns. In IPv6 it has to have
+ * another metric, 1, to stand behind. Routes of other links for the same address are left alone: an
+ * older agent, whose place we take, may hold it as well, and outlive us.
  *
  * A route made like this survives the deletion of its address: only the link takes both away.
  *
@@ -63,7 +64,8 @@ export class HeldAddresses {
       if (added.code !== -EEXIST) expectDone(added, "interface_add", `add the address ${address}`);
       const action = `route ${address} with source ${route.source}`;
       if (route.source !== "") {
-        expectDone(this.#rtnetlink.putLocalRoute(route), "interface_add", action);
+        const put = this.#rtnetlink.putLocalRoute(route);
+        if (put.code !== -EEXIST) expectDone(put, "interface_add", action);
       }
     }
     this.#deleteOtherRoutes(linkIndex, routes);
@@ -112,7 +114,7 @@ export class HeldAddresses {
     });
   }
 
-  /** An IPv4 address that is added again brings the kernel's own route again, behind ours. */
+  /** The kernel's own in IPv4, which comes with the address, and those with a source of before. */
   #deleteOtherRoutes(linkIndex: number, wanted: readonly LocalRoute[]): void {
     for (const route of this.#rtnetlink.localRoutes(linkIndex, 4)) {
       const ours = wanted.find(({ address }) => address === route.address);

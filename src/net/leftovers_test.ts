@@ -66,7 +66,8 @@ test("findLeftovers() takes rules without comments only for addresses that it kn
 
 test("findLeftovers() says who goes on using what it found", async () => {
   const node = makeNode("tun");
-  const socket = (address: string) => `  1: ${address}:0035 00000000:0000 07 0`;
+  const rest = "00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 4711 2 0 0";
+  const socket = (address: string) => `  1: ${address}:0035 ${rest}`;
   const readFile = node.machine.readFile.bind(node.machine);
   node.machine.readFile = (path) =>
     path === "/proc/net/udp" ? [socket("090200C0"), socket("630200C0")].join("\n") : readFile(path);

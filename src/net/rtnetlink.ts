@@ -160,8 +160,15 @@ export class Rtnetlink {
   }
 
   /** A route to `address`, which is thereby local; replaces one of the same metric. */
+  /**
+   * Adds a route, or finds it there. In IPv4 it stands behind others for the same address, whoever
+   * made them: to replace would hit the first, which may be another link's. In IPv6 it replaces one
+   * of the same metric, beside which it would share its packets.
+   */
   putLocalRoute(route: LocalRoute): NetlinkReply {
-    return this.#request(nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_REPLACE, routeParts(route));
+    const isV4 = familyOfAddress(route.address) === 4;
+    const flags = nl.NLM_F_CREATE | (isV4 ? nl.NLM_F_APPEND : nl.NLM_F_REPLACE);
+    return this.#request(nl.RTM_NEWROUTE, flags, routeParts(route));
   }
 
   deleteLocalRoute(route: LocalRoute): NetlinkReply {
