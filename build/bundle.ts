@@ -7,7 +7,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 
 /** The repository's root folder. */
 export const ROOT = join(import.meta.dirname, "..");
@@ -18,6 +18,8 @@ export interface Bundles {
   readonly main: string;
   /** The worker, `src/data_main.ts`. */
   readonly dataMain: string;
+  /** npm packages that have something in them, sorted. */
+  readonly packages: readonly string[];
 }
 
 /** dns-packet and commander are CommonJS and ask for Node's modules by `require`. */
@@ -28,7 +30,7 @@ const REQUIRE_IN_MODULE =
 export async function bundle(folder: string): Promise<Bundles> {
   const bundles = { main: join(folder, "main.mjs"), dataMain: join(folder, "data_main.cjs") };
   const settings = sharedSettings();
-  await build({
+  const main = await build({
     ...settings,
     entryPoints: ["src/main.ts"],
     outfile: bundles.main,
@@ -36,7 +38,7 @@ export async function bundle(folder: string): Promise<Bundles> {
     banner: { js: REQUIRE_IN_MODULE },
     plugins: [lateBuiltins],
   });
-  await build({
+  const dataMain = await build({
     ...settings,
     entryPoints: ["src/data_main.ts"],
     outfile: bundles.dataMain,
@@ -44,7 +46,19 @@ export async function bundle(folder: string): Promise<Bundles> {
     // Only read where the program runs from source.
     define: { ...settings.define, "import.meta.url": JSON.stringify("file:///nodens") },
   });
-  return bundles;
+  return { ...bundles, packages: packagesOf([main.metafile, dataMain.metafile]) };
+}
+
+/** Of files that gave at least a byte: what was shaken off is not in the executable. */
+function packagesOf(metafiles: readonly Metafile[]): string[] {
+  const names = new Set<string>();
+  for (const { inputs } of metafiles.flatMap(({ outputs }) => Object.values(outputs))) {
+    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+      const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1];
+      if (name !== undefined && bytesInOutput > 0) names.add(name);
+    }
+  }
+  return [...names].sort();
 }
 
 /**
@@ -62,7 +76,7 @@ const lateBuiltins: Plugin = {
   },
 };
 
-function sharedSettings(): BuildOptions {
+function sharedSettings(): BuildOptions & { metafile: true } {
   return {
     absWorkingDir: ROOT,
     bundle: true,
@@ -71,6 +85,7 @@ function sharedSettings(): BuildOptions {
     // ASCII only (the default): V8 then keeps the code in one byte a character.
     legalComments: "none",
     logLevel: "warning",
+    metafile: true,
     // Puts the value of every `export const X = 12` where it is used, over file borders as well:
     // a bundle's top-level constants are variables to V8, which must load and check them.
     minifySyntax: true,

@@ -51,6 +51,18 @@ export class ControlGroup {
     return Number(this.#read(this.#version === 1 ? "memory.usage_in_bytes" : "memory.current"));
   }
 
+  /** The most that it has been, memory of files that it has read included. */
+  memoryPeakBytes(): number {
+    return Number(this.#read(this.#version === 1 ? "memory.max_usage_in_bytes" : "memory.peak"));
+  }
+
+  /** What the kernel could not take back without swapping: of processes, and shared memory. */
+  memoryHeldBytes(): number {
+    const text = this.#read("memory.stat");
+    const of = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+    return this.#version === 1 ? of("total_rss") + of("total_shmem") : of("anon") + of("shmem");
+  }
+
   limitMemory(bytes: number): void {
     this.#write(this.#version === 1 ? "memory.limit_in_bytes" : "memory.max", String(bytes));
   }
@@ -110,6 +122,12 @@ export async function makeControlGroup(
   const group = new ControlGroup({ path, version });
   cleanUp(context, () => group.remove());
   return group;
+}
+
+/** One that somebody else has made at the top of the hierarchy, a container runtime for example. */
+export function controlGroupAt(name: string, controller: Controller): ControlGroup {
+  const { version, path } = hierarchyOf(controller);
+  return new ControlGroup({ version, path: `${path}/${name}` });
 }
 
 function hierarchyOf(controller: Controller): Hierarchy {

@@ -175,7 +175,7 @@ export class Lab extends NodeState {
    * @throws {Error} with what nodens wrote.
    */
   async untilIntercepting(
-    nodens: LabNodens,
+    nodens: Pick<LabNodens, "child" | "startedMs" | "stdout" | "stderr">,
     addresses: readonly string[],
     from: Place = "pod",
   ): Promise<number> {
