@@ -86,6 +86,8 @@ function sharedSettings(): BuildOptions & { metafile: true } {
     legalComments: "none",
     logLevel: "warning",
     metafile: true,
+    // Modules are named in the bundle; by where a linked node_modules leads, it would tell the place.
+    preserveSymlinks: true,
     // Puts the value of every `export const X = 12` where it is used, over file borders as well:
     // a bundle's top-level constants are variables to V8, which must load and check them.
     minifySyntax: true,

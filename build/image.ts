@@ -4,20 +4,22 @@
  *     node build/image.ts --arch amd64|arm64 --executable FILE --folder FOLDER [--debs FOLDER]
  *       [--created TIME] [--revision COMMIT]
  *
- * FOLDER/context is what build/Dockerfile copies. Called by hack/image.sh, which knows how to make
+ * FOLDER/context is what build/Dockerfile copies, FOLDER/sbom.spdx.json says what it is. Called by hack/image.sh, which knows how to make
  * an image of it.
  */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { VERSION } from "../src/version.ts";
 import { ROOT } from "./bundle.ts";
 import { type DebianArchitecture, fetchPackages } from "./debian_packages.ts";
 import { listTree, unexpectedFiles } from "./image_contents.ts";
 import { DEBIAN_PACKAGES, stageImage } from "./image_files.ts";
-import { licenceTexts } from "./npm_licences.ts";
+import { licenceTexts, readNpmPackage } from "./npm_licences.ts";
 import type { RootFileSystem } from "./root_file_system.ts";
+import { sbomText } from "./sbom.ts";
 
 const NODE_ARCHITECTURES: Readonly<Record<DebianArchitecture, string>> = {
   amd64: "x64",
@@ -56,6 +58,18 @@ function main(): void {
   if (unexpected.length > 0) {
     throw new Error(`Cannot build the image: it holds what it must not:\n${unexpected.join("\n")}`);
   }
+  const sbom = sbomText({
+    version: VERSION,
+    architecture,
+    revision: values.revision,
+    created: values.created,
+    root,
+    debian: packages,
+    npm: bundled.map(readNpmPackage),
+    // The runtime that builds is the one that is embedded, also for another architecture.
+    runtime: process.versions,
+  });
+  writeFileSync(join(folder, "sbom.spdx.json"), sbom);
   const versions = new Map(packages.map(({ name, version }) => [name, version]));
   process.stdout.write(sizeTable(root, versions));
 }

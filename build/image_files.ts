@@ -80,7 +80,7 @@ function addLayout(root: RootFileSystem, architecture: DebianArchitecture): void
   for (const name of ["dev", "etc", "proc", "run", "sys"]) root.addFolder(name);
   root.addFolder("tmp", 0o1777);
   // Names of upstreams on the command line of `nodens query` may be in /etc/hosts.
-  root.addText("etc/nsswitch.conf", "hosts: files dns\n", LAYOUT);
+  root.addText("etc/nsswitch.conf", "hosts: files dns\n", "nodens");
 }
 
 function addIptables(root: RootFileSystem, from: Packages): void {

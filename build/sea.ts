@@ -7,7 +7,7 @@
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle, ROOT } from "./bundle.ts";
 
@@ -55,25 +55,26 @@ async function main(): Promise<void> {
   execFileSync(STRIP[arch] ?? "strip", [runtime]);
 
   const assembled = join(work, "assembled");
+  // Names without a folder, to be read in there: they are in the executable.
   writeFileSync(
     join(work, "sea.json"),
     JSON.stringify({
-      main: bundles.main,
+      main: basename(bundles.main),
       mainFormat: "module",
-      executable: runtime,
-      output: assembled,
+      executable: basename(runtime),
+      output: basename(assembled),
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       // Compiled code fits only the machine that compiled it.
       useCodeCache: native,
       execArgv: RUNTIME_FLAGS,
       execArgvExtension: "env",
-      assets: { [WORKER_ASSET]: bundles.dataMain },
+      assets: { [WORKER_ASSET]: basename(bundles.dataMain) },
     }),
   );
   writeFileSync(join(work, "packages.json"), JSON.stringify(bundles.packages));
-  const words = [...CACHE_FLAGS, "--build-sea", join(work, "sea.json")];
-  execFileSync(process.execPath, words, { stdio: "pipe" });
+  const words = [...CACHE_FLAGS, "--build-sea", "sea.json"];
+  execFileSync(process.execPath, words, { cwd: work, stdio: "pipe" });
 
   const target = join(ROOT, "dist", native ? "nodens" : `nodens-${arch}`);
   publish(assembled, target);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the container image: ./hack/image.sh [--arch amd64|arm64] [--tag NAME] [--debs FOLDER]
 #   [--if-changed]
-# dist/image/nodens-VERSION-linux-ARCH.oci.tar (an OCI archive). Needs npm's and Debian's packages, nothing else from the network; with --debs not
+# dist/image/nodens-VERSION-linux-ARCH.oci.tar (an OCI archive) and the same name with .spdx.json
+# (what is in it). Needs npm's and Debian's packages, nothing else from the network; with --debs not
 # even Debian's. --if-changed does nothing when the archive is newer than all that it is made of.
 cd "$(dirname "$0")/.."
 . hack/lib.sh
@@ -56,7 +57,7 @@ executable=dist/nodens
 [ "$node_arch" = "$("$node26" -p process.arch)" ] || executable=dist/nodens-$node_arch
 
 # The time of all that is in the image: that of the commit, so that it is the same at each build.
-revision=${NODENS_COMMIT:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
+revision=${NODENS_REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 created=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
 "$node26" build/image.ts --arch "$arch" --executable "$executable" --folder "$folder" \
@@ -68,11 +69,15 @@ remove_storage() { rm -rf "$storage"; }
 trap remove_storage EXIT
 remove_storage
 buildah=(buildah --root "$PWD/$storage/root" --runroot "$PWD/$storage/run" --storage-driver vfs)
-"${buildah[@]}" build --quiet --isolation chroot --format oci --os linux --arch "$arch" \
+"${buildah[@]}" build --quiet --identity-label=false --isolation chroot --format oci --os linux --arch "$arch" \
   --timestamp "$epoch" --build-arg VERSION="$version" --build-arg REVISION="$revision" \
   --build-arg CREATED="$created" --file build/Dockerfile --tag "$tag" "$folder/context" >/dev/null
+layout=$storage/layout
+"${buildah[@]}" push --quiet "$tag" "oci:$layout:$tag" >/dev/null
 rm -f "$target.oci.tar.new"
-"${buildah[@]}" push --quiet "$tag" "oci-archive:$target.oci.tar.new:$tag" >/dev/null
+tar --create --file "$target.oci.tar.new" --directory "$layout" --sort=name --mtime="@$epoch" \
+  --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --format=ustar blobs index.json oci-layout
+mv "$folder/sbom.spdx.json" "$target.spdx.json"
 mv "$target.oci.tar.new" "$target.oci.tar"
 digest=$(tar -xOf "$target.oci.tar" index.json | "$node26" -p \
   'JSON.parse(fs.readFileSync(0)).manifests[0].digest')
