@@ -81,3 +81,57 @@ build_if_changed() {
     "$node26" build/sea.ts >&2
   fi
 }
+
+# need_old_kubectl: dist/kubectl-1.20, that of Debian's kubernetes-client, to render manifests with. It is
+# not installed: a machine may have a kubectl of its own, under the same name.
+need_old_kubectl() {
+  local folder=dist/kubectl-1.20
+  [ ! -x $folder/usr/bin/kubectl ] || return 0
+  echo "fetching kubectl 1.20 ..." >&2
+  rm -rf $folder
+  mkdir -p $folder
+  (
+    cd $folder
+    # As _apt, who may not write here, apt would warn.
+    apt-get -qq -o APT::Sandbox::User=root download kubernetes-client ||
+      { need_package_lists && apt-get -qq -o APT::Sandbox::User=root download kubernetes-client; }
+    dpkg-deb -x kubernetes-client_*.deb .
+    rm kubernetes-client_*.deb
+  )
+}
+
+need_package_lists() {
+  local as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get -qq update
+}
+
+# need_kubernetes_apis: descriptions of Kubernetes' API that npm packages bring along, in
+# dist/kubernetes-api. They are not in package.json, because they would bring dozens of others.
+need_kubernetes_apis() {
+  fetch_package kubernetes-client 9.0.0 \
+    sha512-Qy8o42dZVHB9P+cIiKdWpQbz/65l/qW1fDYvlzzeSLftmL1Ne3HEiM+0TmKAwNuRW0pTJN2tRWhcccToclxJ8g== \
+    dist/kubernetes-api/1.13 package/lib/specs/swagger-1.13.json.gz
+  fetch_package @kubernetes/client-node 2.0.1 \
+    sha512-evJgmEtgArEYlj6DNkMGjK41IrFK/hEwb5lWVxx0VRBWybQpnvi+2TtA19mLgVfRHfqX5yjHObX6e9W7LEZBjw== \
+    dist/kubernetes-api/1.36 package/dist/gen/models package/dist/types.d.ts
+}
+
+# fetch_package NAME VERSION CHECKSUM FOLDER FILES...: FILES of an npm package and nothing else of it.
+fetch_package() {
+  local name=$1 version=$2 wanted=$3 folder=$4 archive found
+  shift 4
+  [ "$(cat "$folder/.fetched" 2>/dev/null || true)" != "$name@$version" ] || return 0
+  echo "fetching $name@$version ..." >&2
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  archive=$(npm pack "$name@$version" --pack-destination "$folder" --loglevel=error --silent)
+  found=sha512-$("$node26" -p "crypto.hash('sha512', fs.readFileSync('$folder/$archive'), 'base64')")
+  [ "$wanted" = "$found" ] || {
+    echo "Cannot use $name@$version: its checksum is not the one in hack/lib.sh" >&2
+    exit 1
+  }
+  tar -xzf "$folder/$archive" -C "$folder" --strip-components=1 "$@"
+  rm "$folder/$archive"
+  echo "$name@$version" >"$folder/.fetched"
+}

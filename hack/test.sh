@@ -19,8 +19,9 @@ esac
 need_command $other-gcc gcc-${other/_/-}
 [ -e /usr/$other/include/stdio.h ] || apt_install $other_headers
 need_node_tools
-# Containers are run by runc, as on a node; hack/image.sh brings what builds the image.
-need_command runc runc
+# What manifests are rendered with and checked against.
+need_old_kubectl
+need_kubernetes_apis
 
 reports=dist/.tests
 rm -rf "$reports"
@@ -66,14 +67,14 @@ step types node_modules/.bin/tsc -p .
 step build "$node26" build/sea.ts
 # Under Node 26: units and house rules; under Deno all that do not need the executable.
 step node node_tests node --test-concurrency=2 \
-  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e|netns|container)/**/*_test.ts'
+  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e|netns|deploy)/**/*_test.ts'
 step deno deno_tests
 # The executable itself, one after the other.
 step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
 # The same in network namespaces, with real rules. Fails without root: what is skipped is forgotten.
 step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
-# The image, built if need be, and in containers on a node. Root, too.
-step container node_tests container --test-concurrency=1 'tests/container/**/*_test.ts'
+# What is deployed: manifests and chart, dashboard, alerts and manual.
+step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
 
 printf '\n'
 exec "$node26" hack/count_tests.ts "$reports" "${failed_steps[@]}"

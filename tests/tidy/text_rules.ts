@@ -79,7 +79,7 @@ export function fileName(path: string): string[] {
   const names = path.split("/");
   for (const [index, name] of names.entries()) {
     const isFile = index === names.length - 1;
-    if (!(isFile ? isFileName(name) : /^\.?[a-z][a-z0-9_]*$/.test(name))) {
+    if (!(isFile ? isFileName(name) : isFolderName(name, path))) {
       problems.push(`${path}:1: "${name}" is not snake_case`);
     }
   }
@@ -90,6 +90,12 @@ export function fileName(path: string): string[] {
   return problems;
 }
 
+/** Overlays have the names that one types after `kubectl apply -k`, written as Kubernetes' own. */
+function isFolderName(name: string, path: string): boolean {
+  const isOverlay = path.startsWith("deploy/kubernetes/overlays/");
+  return (isOverlay ? /^[a-z][a-z0-9-]*$/ : /^\.?[a-z][a-z0-9_]*$/).test(name);
+}
+
 function isFileName(name: string): boolean {
   return (
     // Ours, then names that others fix: README.md, LICENSE, Dockerfile, deno.json, 0001-title.md.
@@ -97,6 +103,8 @@ function isFileName(name: string): boolean {
     /^[A-Z]+(\.md)?$/.test(name) ||
     /^[A-Za-z0-9_.]+\.(zone|Corefile|server|snippet|sample)$/.test(name) ||
     /^(Dockerfile|Corefile|package-lock\.json|example\.org\.zone)$/.test(name) ||
+    // Helm's: a chart's own file, what it prints, and templates that are no manifests.
+    /^(Chart\.yaml|NOTES\.txt|_[a-z_]+\.tpl)$/.test(name) ||
     /^\d{4}-[a-z0-9-]+\.md$/.test(name)
   );
 }
