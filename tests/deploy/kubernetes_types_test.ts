@@ -1,4 +1,4 @@
-/** Manifests have only fields that their Kubernetes knows: the oldest they are for, and new ones. */
+/** Manifests have only fields that their Kubernetes knows: the oldest they are for, and new. */
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
