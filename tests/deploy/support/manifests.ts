@@ -32,8 +32,14 @@ export function readManifests(path: string): Manifests {
   return parseManifests(readFileSync(path, "utf8"));
 }
 
+export function daemonSetOf(manifests: Manifests): Manifest {
+  const daemonSet = manifests["DaemonSet/nodens"];
+  if (daemonSet === undefined) throw new Error("DaemonSet/nodens is not among the manifests");
+  return daemonSet;
+}
+
 export function podOf(manifests: Manifests): Manifest {
-  return manifests["DaemonSet/nodens"]?.["spec"].template.spec;
+  return daemonSetOf(manifests)["spec"].template.spec;
 }
 
 export function containerOf(manifests: Manifests): Manifest {
