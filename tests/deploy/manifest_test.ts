@@ -165,6 +165,19 @@ test("nobody gets a token of the API server", () => {
   }
 });
 
+test("net-admin has the capabilities that tests/netns/kill_test.ts shows to suffice", () => {
+  for (const { folder, pod, container, manifests } of RENDERED) {
+    const { securityContext, volumeMounts } = container;
+    const isSmall = folder.endsWith("net-admin");
+    assert.equal(securityContext.privileged, !isSmall, folder);
+    const wanted = { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] };
+    assert.deepEqual(securityContext.capabilities, isSmall ? wanted : undefined);
+    const names = [...pod["volumes"], ...volumeMounts].map(({ name }: Manifest) => name);
+    assert.equal(names.includes("tun"), !isSmall);
+    assert.equal(podOptions(manifests).takeOver.lease, isSmall ? "nft" : "auto");
+  }
+});
+
 test("the limit of memory holds the cache and what nodens itself takes", () => {
   for (const { manifests, container } of RENDERED) {
     const limitBytes = Number.parseInt(container["resources"].limits.memory, 10) * 1024 * 1024;

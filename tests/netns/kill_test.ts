@@ -59,6 +59,9 @@ const CONTAINER_CAPABILITIES = [
   ...["net_bind_service", "net_raw", "sys_chroot", "audit_write", "setfcap", "net_admin"],
 ];
 
+/** Those of deploy/kubernetes/overlays/net-admin. */
+const OVERLAY_CAPABILITIES = ["net_admin", "net_bind_service", "net_raw"];
+
 /**
  * A container of node-cache's own manifest: /dev without net/tun, NET_ADMIN, not privileged. Where
  * the runtime refuses the device, it can be made but not opened: here by a file system without any.
@@ -94,6 +97,12 @@ for (const { device, capabilities, lease, refusal } of [
   {
     device: "allowed",
     capabilities: CONTAINER_CAPABILITIES,
+    lease: "nft",
+    refusal: /Cannot make \/dev\/net\/tun: operation not permitted/,
+  },
+  {
+    device: "refused",
+    capabilities: OVERLAY_CAPABILITIES,
     lease: "nft",
     refusal: /Cannot make \/dev\/net\/tun: operation not permitted/,
   },

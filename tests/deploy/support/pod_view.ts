@@ -1,4 +1,4 @@
-/** What nodens sees in a pod of the DaemonSet: files, environment and flags, as the kubelet makes them. */
+/** What nodens sees in its pod: files, environment and flags, as the kubelet makes them. */
 
 import { posix } from "node:path";
 import { checkCommand, checkedInputs } from "../../../src/cli/check_command.ts";
@@ -27,7 +27,7 @@ export function podEnvironment(manifests: Manifests): Record<string, string> {
   );
 }
 
-/** The container's arguments with `$(NAME)` filled in; what is not known stays, as in the kubelet. */
+/** The container's arguments with `$(NAME)` filled in; what is not known stays as it is. */
 export function podArguments(manifests: Manifests): string[] {
   const environment = podEnvironment(manifests);
   const args = containerOf(manifests)["args"] as string[];
