@@ -46,8 +46,8 @@ export const INTERCEPTION: Row = {
     },
     {
       ...{ title: "Nodes that do not intercept", kind: "table" },
-      says: "1 is one that does not. kubectl exec into its pod: nodens status, nodens doctor.",
-      queries: [[`max by ($by) (${series("nodens_intercepting")} == bool 0)`, "__auto"]],
+      says: "Empty is good. What stands in the way: nodens status and nodens doctor in its pod.",
+      queries: [[`max by ($by) (${series("nodens_intercepting")} == 0)`, "__auto"]],
     },
   ],
 };
@@ -181,7 +181,7 @@ export const PLUGINS: Row = {
   title: "Plugins, where they are used",
   panels: [
     {
-      ...{ title: "Questions answered for want of IPv6 and by search_cut", unit: "reqps" },
+      ...{ title: "Denied at once", unit: "reqps", width: 6 },
       says: "Empty unless filter_aaaa or search_cut has denied something.",
       queries: [
         [`sum(${plainRate("nodens_filter_aaaa_filtered_total")})`, "AAAA"],
@@ -191,18 +191,22 @@ export const PLUGINS: Row = {
       ],
     },
     {
-      ...{ title: "template, hosts, dns64", unit: "reqps" },
+      ...{ title: "template and dns64", unit: "reqps", width: 6 },
       says: "Empty unless they are used. Failures of a template are mistakes in the Corefile.",
       queries: [
         [`sum(${rate("coredns_template_matches_total")})`, "template"],
         [`sum(${rate("coredns_template_template_failures_total")})`, "template failed"],
         [`sum(${rate("coredns_template_rr_failures_total")})`, "template made no record"],
         [`sum(${rate("coredns_dns64_requests_translated_total")})`, "dns64"],
-        [`sum(${ours("coredns_hosts_entries")})`, "entries of hosts"],
       ],
     },
     {
-      ...{ title: "acl", unit: "reqps" },
+      ...{ title: "Entries of hosts", width: 6 },
+      says: "Of all nodes together, both directions. Empty unless it is used.",
+      queries: [[`sum(${ours("coredns_hosts_entries")})`, "entries"]],
+    },
+    {
+      ...{ title: "acl", unit: "reqps", width: 6 },
       says: "Empty unless it is used.",
       queries: [
         [`sum(${rate("coredns_acl_allowed_requests_total")})`, "allowed"],

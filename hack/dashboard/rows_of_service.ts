@@ -112,7 +112,7 @@ export const LATENCY: Row = {
   title: "Latency",
   panels: [
     {
-      ...{ title: "Time to answer", unit: "s" },
+      ...{ title: "Time to answer", unit: "s", width: 6 },
       says: "Hits take less than the first step of the histogram, 0.25 ms.",
       queries: [
         [quantile(0.5, TIMES), "half"],
@@ -121,17 +121,17 @@ export const LATENCY: Row = {
       ],
     },
     {
-      ...{ title: "99 of 100, by zone", unit: "s" },
+      ...{ title: "99 of 100, by zone", unit: "s", width: 6 },
       says: "Shows which upstreams are slow: the cluster's, or those outside.",
       queries: [[quantile(0.99, TIMES, "zone"), "{{zone}}"]],
     },
     {
-      ...{ title: "99 of 100, slowest nodes", unit: "s" },
+      ...{ title: "99 of 100, slowest nodes", unit: "s", width: 6 },
       says: "The ten slowest. One alone has a problem of its own network; all have one of upstreams.",
       queries: [[`topk(${FEW}, ${quantile(0.99, TIMES, "$by")})`, "__auto"]],
     },
     {
-      ...{ title: "Answered within a millisecond", unit: "percentunit" },
+      ...{ title: "Answered within a millisecond", unit: "percentunit", width: 6 },
       says: "The part of the queries that waited for nobody.",
       queries: [
         [
