@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test: ./hack/test.sh
+# Every test: ./hack/test.sh; some of the steps below: ./hack/test.sh build deploy container
 # Lint, types, unit tests and house rules under Node 26, the portable ones under Deno, then the
 # built executable, and what it does to a node's network, which needs root. The last line counts both
 # runtimes' tests together.
@@ -29,10 +29,14 @@ mkdir -p "$reports"
 export NO_COLOR=1 FORCE_COLOR=0
 
 # step NAME COMMAND...: a failing step is counted as one failed test; the others still run.
+wanted_steps=" $* "
+known_steps=' '
 failed_steps=()
 step() {
   local name=$1
   shift
+  known_steps+="$name "
+  [ "$wanted_steps" = '  ' ] || [[ $wanted_steps == *" $name "* ]] || return 0
   printf '\n== %s\n' "$name"
   local begin=$SECONDS
   if "$@"; then
@@ -76,5 +80,11 @@ step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
 # What is deployed beside it: dashboard, alerts and manual, on a Prometheus in such a namespace.
 step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
 
+for name in "$@"; do
+  [[ $known_steps == *" $name "* ]] || {
+    echo "Unknown step \"$name\": expected some of$known_steps" >&2
+    exit 2
+  }
+done
 printf '\n'
 exec "$node26" hack/count_tests.ts "$reports" "${failed_steps[@]}"
