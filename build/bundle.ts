@@ -86,7 +86,7 @@ function sharedSettings(): BuildOptions & { metafile: true } {
     legalComments: "none",
     logLevel: "warning",
     metafile: true,
-    // Modules are named in the bundle; by where a linked node_modules leads, it would tell the place.
+    // Modules are named in the bundle: with a linked node_modules, by a path of this machine.
     preserveSymlinks: true,
     // Puts the value of every `export const X = 12` where it is used, over file borders as well:
     // a bundle's top-level constants are variables to V8, which must load and check them.

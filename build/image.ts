@@ -4,8 +4,8 @@
  *     node build/image.ts --arch amd64|arm64 --executable FILE --folder FOLDER [--debs FOLDER]
  *       [--created TIME] [--revision COMMIT]
  *
- * FOLDER/context is what build/Dockerfile copies, FOLDER/sbom.spdx.json says what it is. Called by hack/image.sh, which knows how to make
- * an image of it.
+ * FOLDER/context is what build/Dockerfile copies, FOLDER/sbom.spdx.json says what it is. Called by
+ * hack/image.sh, which knows how to make an image of it.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
