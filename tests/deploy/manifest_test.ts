@@ -1,10 +1,10 @@
 /** What the manifests say fits together, and fits nodens. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { VERSION } from "../../src/version.ts";
 import { findKubectls, kustomizations, renderKustomization } from "./support/kustomize.ts";
 import {
@@ -55,6 +55,17 @@ for (const { folder, manifests } of RENDERED) {
     });
   });
 }
+
+test("no file has a key twice: kustomize would take the second and say nothing", () => {
+  const files = readdirSync(KUBERNETES, { recursive: true, encoding: "utf8" });
+  const manifests = files.filter((path) => path.endsWith(".yaml"));
+  assert.ok(manifests.length > 15);
+  for (const path of manifests) {
+    for (const { errors } of parseAllDocuments(readFileSync(join(KUBERNETES, path), "utf8"))) {
+      assert.deepEqual(errors, [], path);
+    }
+  }
+});
 
 test("probes look for the file that nodens keeps, on a path that can be written", () => {
   for (const { folder, manifests, container } of RENDERED) {
