@@ -115,6 +115,10 @@ need_kubernetes_apis() {
   fetch_package @kubernetes/client-node 2.0.1 \
     sha512-evJgmEtgArEYlj6DNkMGjK41IrFK/hEwb5lWVxx0VRBWybQpnvi+2TtA19mLgVfRHfqX5yjHObX6e9W7LEZBjw== \
     dist/kubernetes-api/1.36 package/dist/gen/models package/dist/types.d.ts
+  # The objects of prometheus-operator.
+  fetch_package @kubernetes-models/prometheus-operator 6.0.0 \
+    sha512-ySNW4T6U6Vn86bmcJ/emmAYJ/UrzpNvzxWexWJSALwgiO4FqCgL6WoqFsOReSiMhw/LlF+MljQvoiwD3RnaGmg== \
+    dist/kubernetes-api/operator package/monitoring.coreos.com
 }
 
 # fetch_package NAME VERSION CHECKSUM FOLDER FILES...: FILES of an npm package and nothing else of it.

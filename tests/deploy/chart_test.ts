@@ -145,10 +145,11 @@ const ALL_VALUES = {
 
 test("with everything set the chart makes what Kubernetes takes and nodens reads", async () => {
   const { manifests } = renderChart(ALL_VALUES);
-  const questions = Object.entries(manifests)
-    .filter(([, { kind }]) => !/Monitor$/.test(kind))
-    .map(([name, manifest]) => ({ name, version: "1.36" as const, manifest }));
-  assert.equal(questions.length, 7);
+  const questions = Object.entries(manifests).map(([name, manifest]) => ({
+    ...{ name, manifest },
+    version: /Monitor$/.test(manifest["kind"]) ? ("operator" as const) : ("1.36" as const),
+  }));
+  assert.equal(questions.length, 9);
   assert.deepEqual(typeProblems(questions), []);
   assert.deepEqual(await checkInPod(manifests), {
     code: 0,

@@ -31,13 +31,18 @@ test("all that kustomize renders, and the examples, have fields that Kubernetes 
       questions(folder, version, manifests),
     );
   });
-  const policies = readManifests(join(KUBERNETES, "extras", "networkpolicies.yaml"));
+  const policies = readExtras("networkpolicies.yaml");
   const examples = (["1.17", ...NEWER] as const).flatMap((version) =>
     questions("extras", version, policies),
   );
-  assert.ok(rendered.length > 100 && examples.length >= 8);
-  assert.deepEqual(typeProblems([...rendered, ...examples]), []);
+  const monitors = questions("extras", "operator", readExtras("podmonitor.yaml"));
+  assert.ok(rendered.length > 100 && examples.length >= 8 && monitors.length === 1);
+  assert.deepEqual(typeProblems([...rendered, ...examples, ...monitors]), []);
 });
+
+function readExtras(name: string): Manifests {
+  return readManifests(join(KUBERNETES, "extras", name));
+}
 
 /** The base with a change, as an old or careless hand would make it. */
 function changedBase(change: (daemonSet: Manifest) => void): Manifest {
@@ -58,7 +63,11 @@ test("typeProblems() finds what a version does not know, and what none does", ()
   const missing = changedBase(({ spec }) => {
     delete spec.selector;
   });
+  const [monitor] = Object.values(structuredClone(readExtras("podmonitor.yaml")));
+  assert.ok(monitor !== undefined);
+  monitor["spec"].podMetricsEndpoints[0].relabelings[0].sourceLabel = "a";
   const found = typeProblems([
+    { name: "monitor", version: "operator", manifest: monitor },
     { name: "same", version: "1.21", manifest: same },
     { name: "old", version: "1.17", manifest: same },
     { name: "unknown", version: "1.30", manifest: unknown },
@@ -67,6 +76,7 @@ test("typeProblems() finds what a version does not know, and what none does", ()
     { name: "missing", version: "1.30", manifest: missing },
   ]).join("\n");
   assert.doesNotMatch(found, /^same/m);
+  assert.match(found, /^monitor: .*'"sourceLabel"' does not exist/m);
   assert.match(found, /^old: .*'"maxSurge"' does not exist/m);
   assert.match(found, /^old: .*'"seccompProfile"' does not exist/m);
   assert.match(found, /^unknown: .*'"periodSecond"' does not exist/m);

@@ -56,7 +56,7 @@ for (const { folder, manifests } of RENDERED) {
   });
 }
 
-test("no file has a key twice: kustomize would take the second and say nothing", () => {
+test("no file has a key twice: an old kustomize takes the second and says nothing", () => {
   const files = readdirSync(KUBERNETES, { recursive: true, encoding: "utf8" });
   const manifests = files.filter((path) => path.endsWith(".yaml"));
   assert.ok(manifests.length > 15);

@@ -10,10 +10,11 @@ import { join } from "node:path";
 import { type Manifest, ROOT } from "./manifests.ts";
 
 /**
- * Those that packages were published for: 1.36 by `need_kubernetes_apis` of hack/lib.sh, the others
- * are in package.json as kubernetes-types-VERSION.
+ * Those that packages were published for: 1.36 and `operator`, which is prometheus-operator with
+ * objects of its own, by `need_kubernetes_apis` of hack/lib.sh; the others are in package.json as
+ * kubernetes-types-VERSION.
  */
-export type TypedVersion = "1.17" | "1.21" | "1.25" | "1.30" | "1.36";
+export type TypedVersion = "1.17" | "1.21" | "1.25" | "1.30" | "1.36" | "operator";
 
 export interface TypeQuestion {
   /** Shown with what is found. */
@@ -29,8 +30,10 @@ const KINDS: Readonly<Record<string, readonly [apiVersion: string, module: strin
   Service: ["v1", "core/v1"],
   ServiceAccount: ["v1", "core/v1"],
   NetworkPolicy: ["networking.k8s.io/v1", "networking/v1"],
+  PodMonitor: ["monitoring.coreos.com/v1", "PodMonitor"],
+  ServiceMonitor: ["monitoring.coreos.com/v1", "ServiceMonitor"],
 };
-const API_1_36 = join(ROOT, "dist", "kubernetes-api", "1.36", "dist", "gen", "models");
+const FETCHED = join(ROOT, "dist", "kubernetes-api");
 const COMPILER = join(ROOT, "node_modules", ".bin", "tsc");
 const OPTIONS = [
   "--noEmit",
@@ -74,8 +77,7 @@ function program({ version, manifest }: TypeQuestion): string {
   if (manifest["apiVersion"] !== apiVersion) {
     throw new Error(`Cannot check ${kind} of ${manifest["apiVersion"]}: it is not in the table`);
   }
-  const type = version === "1.36" ? `V1${kind}` : kind;
-  const file = version === "1.36" ? modelFile(type) : `kubernetes-types-${version}/${module}`;
+  const [type, file] = typeOf(version, kind, module ?? "");
   return [
     `import type { ${type} } from ${JSON.stringify(file)};`,
     `export const manifest: ${type} = ${version === "1.36" ? renamed(manifest) : text(manifest)};`,
@@ -83,10 +85,22 @@ function program({ version, manifest }: TypeQuestion): string {
   ].join("\n");
 }
 
-function modelFile(type: string): string {
-  const file = join(API_1_36, `${type}.d.ts`);
-  if (existsSync(file)) return file.replace(/\.d\.ts$/, ".js");
-  throw new Error(`Cannot find ${file}: run need_kubernetes_apis of hack/lib.sh`);
+/** The type of a kind, and the module that has it. */
+function typeOf(version: TypedVersion, kind: string, module: string): [type: string, file: string] {
+  switch (version) {
+    case "1.36":
+      return [`V1${kind}`, fetched("1.36", "dist", "gen", "models", `V1${kind}`)];
+    case "operator":
+      return [`I${kind}`, fetched("operator", "monitoring.coreos.com", "v1", module)];
+    default:
+      return [kind, `kubernetes-types-${version}/${module}`];
+  }
+}
+
+function fetched(...names: readonly string[]): string {
+  const file = join(FETCHED, ...names);
+  if (existsSync(`${file}.d.ts`)) return `${file}.js`;
+  throw new Error(`Cannot find ${file}.d.ts: run need_kubernetes_apis of hack/lib.sh`);
 }
 
 function text(manifest: Manifest): string {
