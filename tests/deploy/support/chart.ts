@@ -79,11 +79,8 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   join: ([separator, list]) => (list as unknown[]).join(String(separator)),
   default: ([fallback, value]) => (isEmpty(value) ? fallback : value),
   quote: ([value]) => JSON.stringify(String(value)),
-  required: ([message, value]) => {
-    if (value === undefined || value === null || isEmpty(value)) {
-      throw new TemplateError(String(message));
-    }
-    return value;
+  fail: ([message]) => {
+    throw new TemplateError(String(message));
   },
   toYaml: ([value]) => stringify(value).trimEnd(),
   nindent: ([count, text]) => `\n${indent(Number(count), String(text))}`,
