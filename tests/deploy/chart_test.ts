@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { VERSION } from "../../src/version.ts";
 import { CHART, readChart, renderChart, valueProblems } from "./support/chart.ts";
+import { helmVersion, templateByHelm } from "./support/helm.ts";
 import { typeProblems } from "./support/kubernetes_types.ts";
 import { findKubectls, renderKustomization } from "./support/kustomize.ts";
 import {
@@ -25,6 +26,15 @@ assert.ok(KUBECTL !== undefined);
 
 const CLUSTER_IP_ONLY = { localIPs: [] };
 const LOCAL_ONLY = { clusterIPs: [], keepFallback: true };
+
+const HELM = helmVersion();
+
+/** What Helm makes of the values, where there is one, is the same. */
+function compareWithHelm(values: object, namespace?: string): void {
+  if (HELM === null) return;
+  const { manifests } = renderChart(values as Record<string, unknown>, namespace);
+  assert.deepEqual(templateByHelm(values, namespace), manifests);
+}
 
 /** Values that stand for each overlay. */
 const OVERLAYS: Readonly<Record<string, Record<string, unknown>>> = {
@@ -59,6 +69,7 @@ const OVERLAYS: Readonly<Record<string, Record<string, unknown>>> = {
 for (const [folder, values] of Object.entries(OVERLAYS)) {
   test(`the chart with the values of ${folder} is ${folder}`, () => {
     assert.deepEqual(renderChart(values).manifests, renderKustomization(folder, KUBECTL));
+    compareWithHelm(values);
   });
 }
 
@@ -113,6 +124,7 @@ test("the schema refuses values that make no sense, and says where", () => {
   for (const [values, wanted] of BAD_VALUES) {
     assert.match(valueProblems(values).join("\n"), wanted, JSON.stringify(values));
     assert.throws(() => renderChart(values), /Cannot render/);
+    if (HELM !== null) assert.throws(() => templateByHelm(values), JSON.stringify(values));
   }
 });
 
@@ -143,7 +155,9 @@ const ALL_VALUES = {
   extraVolumeMounts: [{ name: "zones", mountPath: "/etc/zones" }],
 };
 
-test("with everything set the chart makes what Kubernetes takes and nodens reads", async () => {
+test("with everything set the chart makes what Kubernetes takes and nodens reads", async (context) => {
+  context.diagnostic(HELM === null ? "compared without Helm, which is not here" : `helm ${HELM}`);
+  compareWithHelm(ALL_VALUES, "dns");
   const { manifests } = renderChart(ALL_VALUES);
   const questions = Object.entries(manifests).map(([name, manifest]) => ({
     ...{ name, manifest },
@@ -185,14 +199,17 @@ test("a Corefile of one's own is taken as it is", () => {
   const corefile = ". {\n    forward . 192.0.2.53\n}\n";
   const { manifests } = renderChart({ corefile, filterAAAA: true });
   assert.equal(corefileOf(manifests).trimEnd(), corefile.trimEnd());
+  compareWithHelm({ corefile, filterAAAA: true });
 });
 
 test("the monitors and the policy are those of the examples", () => {
-  const { manifests } = renderChart({
+  const values = {
     podMonitor: { enabled: true },
     serviceMonitor: { enabled: true },
     networkPolicy: { enabled: true, nodeCIDRs: ["10.0.0.0/16"] },
-  });
+  };
+  compareWithHelm(values);
+  const { manifests } = renderChart(values);
   const extras = join(KUBERNETES, "extras");
   const monitors = readManifests(join(extras, "podmonitor.yaml"));
   assert.deepEqual(manifests["PodMonitor/nodens"], monitors["PodMonitor/nodens"]);
