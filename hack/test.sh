@@ -19,9 +19,10 @@ esac
 need_command $other-gcc gcc-${other/_/-}
 [ -e /usr/$other/include/stdio.h ] || apt_install $other_headers
 need_node_tools
-# What manifests are rendered with and checked against.
-need_old_kubectl
-need_kubernetes_apis
+# Containers are run by runc, as on a node; hack/image.sh brings what builds the image.
+need_command runc runc
+# The image for arm64 is started once.
+[ "$other" != aarch64-linux-gnu ] || need_command qemu-aarch64-static qemu-user-static
 
 reports=dist/.tests
 rm -rf "$reports"

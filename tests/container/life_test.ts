@@ -1,4 +1,4 @@
-/** The image in containers on a node, as the DaemonSet has them: from the first start to the last. */
+/** The image in containers on a node, as the DaemonSet has them, from first start to last. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -56,7 +56,8 @@ test("a privileged container intercepts, follows its ConfigMap and stops clean",
   const seen = await node.stop();
   seen.expectLost({ udp: 0, tcp: 0 });
   assert.equal(seen.all.byKubeDns, 0, seen.text);
-  assert.equal((await container.exec(["/nodens", "status"])).code, 0);
+  const status = await container.exec(["/nodens", "status", "-interfacename", "nodelocaldns0"]);
+  assert.match(status.stdout, /10\.96\.0\.10: local/, status.stderr);
   assert.equal(await container.stop(), 0, container.log());
   assert.equal(await lab.snapshot(), before, container.log());
 });

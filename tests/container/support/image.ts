@@ -39,10 +39,16 @@ interface Descriptor {
   readonly size: number;
 }
 
-/** The archive of the image for this machine, built if need be. */
-export async function builtArchive(): Promise<string> {
-  await promisify(execFile)(join(ROOT, "hack", "image.sh"), ["--if-changed"], { cwd: ROOT });
-  return join(IMAGES, `nodens-${VERSION}-linux-${ARCHITECTURES[process.arch]}.oci.tar`);
+/** The archive of the image, for this machine or another, built if need be. */
+export async function builtArchive(architecture = ownArchitecture()): Promise<string> {
+  const words = ["--arch", architecture, "--if-changed"];
+  await promisify(execFile)(join(ROOT, "hack", "image.sh"), words, { cwd: ROOT });
+  return join(IMAGES, `nodens-${VERSION}-linux-${architecture}.oci.tar`);
+}
+
+/** As images call it. */
+function ownArchitecture(): string {
+  return ARCHITECTURES[process.arch] ?? process.arch;
 }
 
 /** Reads an archive's descriptions. @throws {Error} when it has anything but one manifest. */

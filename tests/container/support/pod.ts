@@ -43,14 +43,22 @@ export interface Pod {
   spec(rootfs: string): ContainerSpec;
 }
 
+export interface PodOptions {
+  /** Default that of the sample. */
+  readonly corefile?: string;
+  /** Of the node's resolv.conf. Default one that the laboratory's stand-in for kube-dns answers. */
+  readonly nameserver?: string;
+}
+
 /** A pod in the laboratory's node. What it has goes when the test ends. */
-export function preparePod(context: Ending, lab: Lab, corefile = sampleCorefile()): Pod {
+export function preparePod(context: Ending, lab: Lab, options: PodOptions = {}): Pod {
+  const { corefile = sampleCorefile(), nameserver = UPSTREAM_ENDPOINTS[0]![4] } = options;
   const folder = mkdtempSync(join(tmpdir(), `nodens-pod-${process.pid}-`));
   cleanUp(context, () => rmSync(folder, { recursive: true, force: true }));
   const configMap = new ConfigMapVolume(join(folder, "config"), { "Corefile.base": corefile });
   const resolvConf = join(folder, "resolv.conf");
   // As dnsPolicy Default has it: the node's own file.
-  writeFileSync(resolvConf, `nameserver ${UPSTREAM_ENDPOINTS[0]![4]}\n`);
+  writeFileSync(resolvConf, `nameserver ${nameserver}\n`);
   // Made by the kubelet (FileOrCreate); the laboratory's own, so that nobody else waits for it.
   writeFileSync(lab.lockFile, "");
   let count = 0;
