@@ -24,6 +24,7 @@ import {
 } from "../tests/netns/support/places.ts";
 import { endByHand } from "../tests/support/clean_up.ts";
 import { EXECUTABLE } from "../tests/support/nodens_process.ts";
+import { Stage } from "./stage.ts";
 
 const SERVICE = CLUSTER_IP[4];
 const LINK_LOCAL = NODE_LOCAL[4];
@@ -50,27 +51,6 @@ interface Question {
   readonly by: AskedReply["by"];
   /** For answers of nodens: whether it has to ask for it. */
   readonly isCached?: boolean;
-}
-
-/** What has been said, and whether it was true. */
-class Stage {
-  checked = 0;
-  wrong = 0;
-
-  say(text = ""): void {
-    process.stdout.write(`${text}\n`);
-  }
-
-  title(text: string): void {
-    this.say(`\n\n${text}\n${"─".repeat(text.length)}`);
-  }
-
-  /** A line of what was found, with its judgement. */
-  fact(isTrue: boolean, text: string, found = ""): void {
-    this.checked++;
-    if (!isTrue) this.wrong++;
-    this.say(isTrue ? `  ✓ ${text}` : `  ✗ WRONG: ${text}${found === "" ? "" : `: ${found}`}`);
-  }
 }
 
 async function main(): Promise<number> {

@@ -49,6 +49,8 @@ interface Asked {
 }
 
 const PORT = 53;
+/** The headless Service of deploy/kubernetes, whose addresses are those of kube-dns' pods. */
+const FALLBACK_SERVICE = "nodens-fallback.";
 
 async function main(settings: KubeDnsSettings): Promise<void> {
   const counts: KubeDnsCounts = { kubeDns: { udp: 0, tcp: 0 }, upstream: { udp: 0, tcp: 0 } };
@@ -100,12 +102,14 @@ async function listen(
 }
 
 function recordData(question: QuestionView, asked: Asked): Buffer | null {
-  const address = ANSWER_OF[asked.role];
+  const isFallback = question.name.startsWith(FALLBACK_SERVICE);
+  const address = isFallback ? KUBE_DNS_ENDPOINTS[0]![4] : ANSWER_OF[asked.role];
   const lastByte = address.split(".")[3] ?? "";
   switch (question.type) {
     case TYPES.A:
       return Buffer.from(address.split(".").map(Number));
     case TYPES.AAAA:
+      if (isFallback) return null;
       return Buffer.from(`20010db8${lastByte.padStart(24, "0")}`, "hex");
     case TYPES.TXT: {
       const who = asked.role === "upstream" ? "upstream" : "kube-dns";
