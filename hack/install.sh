@@ -371,7 +371,7 @@ apply_all() {
   done
 }
 
-# Until all nodes that are ready have the newest pod, and it is ready.
+# Until all nodes that are ready have the newest pod, it is ready, and the one before is about to end.
 wait_ready() {
   local line before='' end=$(($(date +%s) + timeout_sec)) bad=0
   while :; do
@@ -383,7 +383,8 @@ wait_ready() {
     [ "$available $updated" = "$before" ] || say "  $available of $desired nodes ready, $updated with the new version"
     before="$available $updated"
     if [ "${2:-0}" = "${1:-1}" ] && [ "$desired" -gt 0 ] &&
-      [ $((updated + asleep)) -ge "$desired" ] && [ $((available + asleep)) -ge "$desired" ]; then
+      [ $((updated + asleep)) -ge "$desired" ] && [ $((available + asleep)) -ge "$desired" ] &&
+      [ "$(pods "k8s-app=$name" | grep -vc ' Terminating$')" -le "$desired" ]; then
       sleeping_nodes | sed 's/^/  left out, because the node is not ready: /'
       return 0
     fi

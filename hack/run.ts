@@ -24,6 +24,7 @@ import {
 } from "../tests/netns/support/places.ts";
 import { endByHand } from "../tests/support/clean_up.ts";
 import { EXECUTABLE } from "../tests/support/nodens_process.ts";
+import { playCluster } from "./play_cluster.ts";
 import { Stage } from "./stage.ts";
 
 const SERVICE = CLUSTER_IP[4];
@@ -54,7 +55,12 @@ interface Question {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { once: { type: "boolean", default: false } } });
+  const { values } = parseArgs({
+    options: {
+      once: { type: "boolean", default: false },
+      cluster: { type: "boolean", default: false },
+    },
+  });
   const ending = endByHand();
   const stage = new Stage();
   let isInterrupted = false;
@@ -64,7 +70,8 @@ async function main(): Promise<number> {
     process.exit(130);
   });
   try {
-    await play(stage, await createLab(ending), values.once);
+    if (values.cluster) await playCluster(stage, ending);
+    else await play(stage, await createLab(ending), values.once);
   } catch (error) {
     const why = error instanceof Error ? error.message : error;
     if (!isInterrupted) process.stderr.write(`\nCannot go on: ${why}\n`);

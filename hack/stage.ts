@@ -4,9 +4,14 @@
 export class Stage {
   checked = 0;
   wrong = 0;
+  readonly #write: (text: string) => void;
+
+  constructor(write: (text: string) => void = (text) => void process.stdout.write(text)) {
+    this.#write = write;
+  }
 
   say(text = ""): void {
-    process.stdout.write(`${text}\n`);
+    this.#write(`${text}\n`);
   }
 
   title(text: string): void {

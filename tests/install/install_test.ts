@@ -1,7 +1,7 @@
 /** hack/install.sh, with the real kubectl, on clusters of paper. */
 
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { findKubectls } from "../deploy/support/kustomize.ts";
@@ -69,8 +69,7 @@ for (const kubectl of [OLD_KUBECTL, NEW_KUBECTL]) {
   if (kubectl === undefined) continue;
   test(`install.sh as its README says, with kubectl ${kubectl.version}`, async (context) => {
     const at = await prepare(context, { kubectl: kubectl.path });
-    const { hack } = at.operator;
-    cpSync(join(hack, "configmap.yaml.sample"), join(hack, "configmap.yaml"));
+    at.operator.copySample();
     expectDone(await at.operator.install());
     // Services first: their addresses are in the environment of pods that start after them.
     const kinds = at.cluster.server.writes.map((line) => line.replace(/^POST (\w+)\/.*/, "$1"));

@@ -117,7 +117,12 @@ export class Container {
 
   /** To its first process. */
   kill(signal: NodeJS.Signals): void {
-    if (this.isRunning) process.kill(this.pid, signal);
+    try {
+      if (this.isRunning) process.kill(this.pid, signal);
+    } catch (error) {
+      // It has ended, and runc does not know yet.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
- * What a SelfSubjectAccessReview asks for, in JSON or, as newer kubectls send it, in protobuf: `k8s`
- * and a zero byte, then a message whose field 2 is the review; in that, 2 is the spec, 1 its resource
- * attributes, and of those 2 is the verb and 5 the resource.
+ * What a SelfSubjectAccessReview asks for, in JSON or, as newer kubectls send it, in protobuf:
+ * `k8s` and a zero byte, then a message whose field 2 is the review; in that, 2 is the spec, 1 its
+ * resource attributes, and of those 2 is the verb and 5 the resource.
  */
 
 export interface AccessQuestion {

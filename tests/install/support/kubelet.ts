@@ -1,6 +1,6 @@
 /**
- * The kubelets of all nodes, on paper: start the pods that were given to a node by a `PodRunner`, ask
- * whether they are ready, write their status, and stop them when they are to go. A node that is not
+ * The kubelets of all nodes, on paper: start the pods that were given to a node by a `PodRunner`,
+ * ask whether they are ready, write their status, and stop them when they are to go. A node that is not
  * ready does none of it. Owns the running pods.
  */
 

@@ -34,6 +34,11 @@ export class ObjectStore {
       .map(([, object]) => object);
   }
 
+  /** All objects, as `Service kube-dns`. */
+  names(): string[] {
+    return [...this.#objects.values()].map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  }
+
   /** Null if there is one of that name. */
   create(object: KubeObject): KubeObject | null {
     const resource = resourceOf(object.kind);

@@ -1,21 +1,32 @@
 /**
- * A cluster to play with: nodes are laboratories of tests/netns, the API server is the fake one, and
- * pods of nodens are containers of the image. The Services are those that the laboratory's kube-proxy
- * has rules for.
+ * A cluster to play with: nodes are laboratories of tests/netns, the API server is the fake one,
+ * and pods of nodens are containers of the image. The Services are those that the laboratory's
+ * kube-proxy has rules for.
  */
 
 import { unpackedImage } from "../../container/support/image.ts";
 import { createLab, type Lab } from "../../netns/support/lab.ts";
 import { UPSTREAM_IP } from "../../netns/support/places.ts";
 import type { Ending } from "../../support/clean_up.ts";
+import { until } from "../../support/until.ts";
 import { ContainerRunner, type RunnerParts } from "./container_runner.ts";
+import { isReady } from "./daemon_sets.ts";
 import { FakeCluster } from "./fake_cluster.ts";
 import { NodeCacheRunner } from "./node_cache_runner.ts";
-import { clusterObjects } from "./objects.ts";
-import type { KubeObject } from "./resources.ts";
+import { clusterObjects, olderAgent } from "./objects.ts";
 
 /** Whatever an image is called, it is this checkout's; what counts is that names differ. */
 export const IMAGES = ["nodens:0.1.0", "nodens:0.2.0"] as const;
+const NODE_CACHE = "node-local-dns";
+const COREFILE = `.:53 {
+    errors
+    cache 30
+    bind 169.254.20.10 10.96.0.10
+    forward . __PILLAR__CLUSTER__DNS__
+    prometheus :9253
+}
+`;
+const START_MS_MAX = 30_000;
 const NODE_NAMES = ["node-a", "node-b"] as const;
 /** Services whose addresses kube-proxy's rules know beforehand. */
 const ADDRESSES: Readonly<Record<string, string>> = { "nodens-upstream": UPSTREAM_IP[4] };
@@ -24,13 +35,15 @@ export interface PlayCluster {
   readonly cluster: FakeCluster;
   /** By the name of the node. */
   readonly labs: ReadonlyMap<string, Lab>;
+  /** Of the cluster without anybody's agent; as `ObjectStore.names` has them. */
+  readonly objectsBefore: readonly string[];
+  /** Installs it, and waits until it is ready on every node. */
+  addNodeCache(localIps: string): Promise<void>;
+  /** Deletes its objects, and waits until its pods have ended. */
+  removeNodeCache(): Promise<void>;
 }
 
-/** @param objects that are there beside nodes and kube-dns. */
-export async function createPlayCluster(
-  context: Ending,
-  objects: readonly KubeObject[] = [],
-): Promise<PlayCluster> {
+export async function createPlayCluster(context: Ending): Promise<PlayCluster> {
   const labs = new Map<string, Lab>();
   for (const name of NODE_NAMES) labs.set(name, await createLab(context));
   const rootfs = await unpackedImage();
@@ -38,7 +51,7 @@ export async function createPlayCluster(
   const parts: RunnerParts = { context, labs, images, store: null };
   const [nodens, nodeCache] = [new ContainerRunner(parts), new NodeCacheRunner(labs)];
   const cluster = await FakeCluster.start(context, {
-    objects: [...clusterObjects({ nodes: NODE_NAMES }), ...objects],
+    objects: [...clusterObjects({ nodes: NODE_NAMES })],
     runner: {
       start: (pod, node) => {
         const isNodeCache = pod.metadata.labels?.["k8s-app"] === "node-local-dns";
@@ -47,6 +60,23 @@ export async function createPlayCluster(
     },
     addressOf: ({ metadata }) => ADDRESSES[metadata.name],
   });
-  parts.store = cluster.store;
-  return { cluster, labs };
+  const { store } = cluster;
+  parts.store = store;
+  const pods = () =>
+    store.list("Pod").filter(({ metadata }) => metadata.name.startsWith(NODE_CACHE));
+  return {
+    ...{ cluster, labs, objectsBefore: store.names() },
+    async addNodeCache(localIps) {
+      for (const object of olderAgent(NODE_CACHE, localIps, COREFILE)) store.create(object);
+      const isUp = () => pods().filter(isReady).length === NODE_NAMES.length;
+      await until("node-cache is ready on every node", isUp, START_MS_MAX);
+    },
+    async removeNodeCache() {
+      for (const kind of ["DaemonSet", "ConfigMap"]) {
+        const object = store.get(kind, NODE_CACHE);
+        if (object !== null) store.remove(object);
+      }
+      await until("node-cache has ended", () => pods().length === 0, START_MS_MAX);
+    },
+  };
 }

@@ -50,6 +50,15 @@ export class Operator {
     };
   }
 
+  /** `cp configmap.yaml.sample configmap.yaml` */
+  copySample(): void {
+    cpSync(join(this.hack, "configmap.yaml.sample"), join(this.hack, "configmap.yaml"));
+  }
+
+  removeConfig(): void {
+    rmSync(join(this.hack, "configmap.yaml"));
+  }
+
   install(options: ScriptOptions = {}): Promise<Finished> {
     return this.#run("install.sh", options);
   }

@@ -32,7 +32,10 @@ async function main(addresses: readonly string[]): Promise<void> {
     command("ip", "addr", "add", `${address}/${address.includes(":") ? 128 : 32}`, "dev", LINK);
   }
   const sockets = await Promise.all(addresses.map(listen));
-  createHttpServer((_, response) => response.end()).listen(METRICS_PORT);
+  // Goes without where somebody else has the port, as node-cache does.
+  const metrics = createHttpServer((_, response) => response.end());
+  metrics.on("error", () => {});
+  metrics.listen(METRICS_PORT);
   const rules = addresses.flatMap(rulesOf);
   for (const [program, table, chain, ...words] of rules) {
     command(program!, "-w", "5", "-t", table!, "-I", chain!, ...words);
