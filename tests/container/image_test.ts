@@ -11,7 +11,6 @@ import { listTree, unexpectedFiles } from "../../build/image_contents.ts";
 import { DEBIAN_PACKAGES } from "../../build/image_files.ts";
 import { VERSION } from "../../src/version.ts";
 import { cleanUp } from "../support/clean_up.ts";
-import { EXECUTABLE } from "../support/nodens_process.ts";
 import { builtArchive, readArchive, unpack } from "./support/image.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -85,8 +84,9 @@ test("the same sources in another folder give the same digest", (context) => {
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   const debs = join(ROOT, "dist", "image", image.config.architecture, "debs");
-  const [, commit = ""] =
-    /\((\S+),/.exec(execFileSync(EXECUTABLE, ["version"], { encoding: "utf8" })) ?? [];
+  // Of the image and not of dist/nodens: a commit that changes no source makes no new image.
+  const version = execFileSync("chroot", [rootfs, "/nodens", "version"], { encoding: "utf8" });
+  const [, commit = ""] = /\((\S+),/.exec(version) ?? [];
   const { Labels: labels } = image.config.config;
   execFileSync(join(folder, "hack", "image.sh"), ["--debs", debs], {
     cwd: folder,
