@@ -1,4 +1,4 @@
-/** What hack/release.sh refuses, in a repository made for it, and the image of both architectures. */
+/** What hack/release.sh refuses, in a repository of its own, and the image of two architectures. */
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
