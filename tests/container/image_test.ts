@@ -58,6 +58,21 @@ test("programs of the image find their libraries in it", () => {
   }
 });
 
+test("CA certificates of the image are those that upstreams by TLS are held against", () => {
+  const code = `console.log(require("node:tls").getCACertificates("system").length)`;
+  // A file that the runtime loads first, in a folder that only this program sees.
+  const script = [
+    'mount -t tmpfs none "$1/tmp" && printf %s "$2" >"$1/tmp/count.cjs"',
+    'NODE_OPTIONS=--require=/tmp/count.cjs exec chroot "$1" /nodens version',
+  ].join(" && ");
+  const words = ["-m", "sh", "-c", script, "sh", rootfs, code];
+  const text = execFileSync("unshare", words, { encoding: "utf8" });
+  const bundle = readFileSync(join(rootfs, "etc/ssl/certs/ca-certificates.crt"), "utf8");
+  const count = bundle.match(/-----BEGIN CERTIFICATE-----/g)?.length ?? 0;
+  assert.ok(count > 100, String(count));
+  assert.ok(Number.parseInt(text, 10) >= count, text);
+});
+
 test("the image says what it is", () => {
   const { architecture, os, created, config } = image.config;
   assert.equal(os, "linux");
