@@ -1,5 +1,6 @@
 /** Checks that need all server blocks: who serves what where, and who forwards to whom. */
 
+import type { ForwardRule } from "../plugins/forward/setup.ts";
 import { describeUpstream } from "../plugins/forward/upstream.ts";
 import { canonicalIpAddress, formatEndpoint } from "../std/ip_address.ts";
 import { listenAddresses, WILDCARD_ADDRESSES } from "./compile.ts";
@@ -85,6 +86,8 @@ function checkOwnUpstreams(servers: readonly ServerConfig[], context: CheckConte
   const takenOver = new Set(ownAddresses.map((address) => formatEndpoint(address, dnsPort)));
   for (const server of servers) {
     for (const rule of server.plugins.forward?.rules ?? []) {
+      const isOwn = (endpoint: string) => takenOver.has(endpoint) || own.has(endpoint);
+      leaveOutOwn(rule, isOwn);
       for (const upstream of rule.upstreams) {
         const endpoint = describeUpstream(upstream);
         const what = `Cannot forward to ${endpoint}`;
@@ -100,6 +103,18 @@ function checkOwnUpstreams(servers: readonly ServerConfig[], context: CheckConte
       }
     }
   }
+}
+
+/**
+ * A resolv.conf that names this server names others beside it, and what is meant are those. Without
+ * others nothing is left out, so that there is an error that says why.
+ */
+function leaveOutOwn(rule: ForwardRule, isOwn: (endpoint: string) => boolean): void {
+  const others = rule.upstreams.filter((upstream) => {
+    const endpoint = describeUpstream(upstream);
+    return !(rule.fromFiles.includes(endpoint) && isOwn(endpoint));
+  });
+  if (others.length > 0) rule.upstreams = others;
 }
 
 function ownEndpoints(servers: readonly ServerConfig[], source: ConfigSource): Map<string, Place> {

@@ -181,6 +181,24 @@ test("loadConfig() refuses an upstream that is this server", () => {
   check(".:53 {\nbind 127.0.0.1\nforward . 127.0.0.1:5300 ::1 192.0.2.10\n}", []);
 });
 
+test("loadConfig() leaves this server out where a resolv.conf names others beside it", () => {
+  const files = { "resolv.conf": "nameserver 127.0.0.1\nnameserver 192.0.2.1\n" };
+  const text = ".:53 {\nbind 127.0.0.1\nforward . resolv.conf\n}";
+  check(text, [], files);
+  const { config } = loadConfig({
+    confFile: null,
+    source: memorySource({ Corefile: text, ...files }),
+  });
+  const [rule] = config!.servers[0]!.plugins.forward!.rules;
+  assert.deepEqual(rule!.upstreams, [{ address: "192.0.2.1", port: 53, tls: null }]);
+  const loops = "this server listens there itself (Corefile:1), so queries would loop";
+  check(
+    ".:53 {\nbind 127.0.0.1\nforward . 127.0.0.1 resolv.conf\n}",
+    [`Corefile:3: plugin forward: Cannot forward to 127.0.0.1:53: ${loops}`],
+    { "resolv.conf": "nameserver 192.0.2.1\n" },
+  );
+});
+
 test("loadConfig() refuses filter_aaaa beside dns64", () => {
   const message = "Cannot use filter_aaaa and dns64 in one server block: remove one of them";
   check("a {\nfilter_aaaa\ndns64\nforward . 192.0.2.1\n}", [

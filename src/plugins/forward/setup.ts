@@ -8,14 +8,13 @@ import {
   POLICY_RANDOM,
   POLICY_ROUND_ROBIN,
   POLICY_SEQUENTIAL,
-  type UpstreamPlan,
 } from "../../handoff/plan.ts";
 import { DirectiveReader } from "../directive_reader.ts";
 import { pluginOrder } from "../plugin_order.ts";
 import type { PluginSetup, SetupContext, ViewDraft } from "../plugin_setup.ts";
 import { durationMs, place, wholeNumber, zone } from "../values.ts";
 import { ForwardOptions } from "./options.ts";
-import { readUpstreams } from "./upstream.ts";
+import { describeUpstream, readUpstreams } from "./upstream.ts";
 
 const UPSTREAMS_MAX = 15;
 
@@ -34,6 +33,8 @@ const forwardRule = z.object({
   place,
   from: zone,
   upstreams: z.array(upstream).check(z.minLength(1), z.maxLength(UPSTREAMS_MAX)),
+  /** Those of `upstreams` that a file names, as ADDRESS:PORT: this server may be among them. */
+  fromFiles: z.array(z.string()),
   except: z.array(zone),
   policy: z.enum(["random", "round_robin", "sequential"]),
   forceTcp: z.boolean(),
@@ -91,7 +92,7 @@ function readRule(
   const rule = defaultRule(directive.name);
   if (isComplete) {
     rule.from = readFrom(reader, directive) ?? ".";
-    rule.upstreams = readTo(reader, directive, context);
+    readTo(rule, reader, { directive, context });
   }
   const options = new ForwardOptions(reader, rule, context.source);
   reader.options(directive, options.table());
@@ -105,6 +106,7 @@ function defaultRule({ file, line, column }: Place): ForwardRule {
     place: { file, line, column },
     from: ".",
     upstreams: [],
+    fromFiles: [],
     policy: "random",
     except: [],
     healthCheck: { ...FORWARD_DEFAULTS.healthCheck },
@@ -125,21 +127,24 @@ function readFrom(reader: DirectiveReader, directive: Directive): string | null 
 }
 
 function readTo(
+  rule: ForwardRule,
   reader: DirectiveReader,
-  directive: Directive,
-  { source }: SetupContext,
-): UpstreamPlan[] {
+  { directive, context }: { directive: Directive; context: SetupContext },
+): void {
   const tokens = directive.args.slice(1);
-  const upstreams = tokens.flatMap((token) => readUpstreams(reader, token, source));
-  if (upstreams.length > UPSTREAMS_MAX) {
-    const got = `expected at most ${UPSTREAMS_MAX}, got ${upstreams.length}`;
+  const named = tokens.map((token) => readUpstreams(reader, token, context.source));
+  rule.upstreams = named.flatMap(({ upstreams }) => upstreams);
+  rule.fromFiles = named.flatMap(({ upstreams, isFile }) =>
+    isFile ? upstreams.map(describeUpstream) : [],
+  );
+  if (rule.upstreams.length > UPSTREAMS_MAX) {
+    const got = `expected at most ${UPSTREAMS_MAX}, got ${rule.upstreams.length}`;
     reader.error(directive.name, `Cannot forward to so many upstreams: ${got}`);
   }
-  return upstreams;
 }
 
 function contribute(settings: ForwardSettings, view: ViewDraft): void {
-  for (const { place: _, policy, ...rule } of settings.rules) {
+  for (const { place: _, fromFiles: __, policy, ...rule } of settings.rules) {
     view.forwards.push({ ...rule, policy: POLICIES[policy] });
   }
 }

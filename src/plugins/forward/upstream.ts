@@ -20,32 +20,42 @@ interface Scheme {
 const PLAIN: Scheme = { isTls: false, port: DNS_PORT };
 const TLS: Scheme = { isTls: true, port: TLS_PORT };
 
+export interface NamedUpstreams {
+  readonly upstreams: readonly UpstreamPlan[];
+  /** A file names them, which may name others at any time. */
+  readonly isFile: boolean;
+}
+
 /** Upstreams of one argument; empty after a problem. */
 export function readUpstreams(
   reader: DirectiveReader,
   token: Token,
   source: ConfigSource,
-): UpstreamPlan[] {
+): NamedUpstreams {
+  const named = (upstreams: readonly UpstreamPlan[], isFile = false) => ({ upstreams, isFile });
   const prefix = /^([a-z0-9]+):\/\//i.exec(token.text);
   const name = prefix?.[1].toLowerCase() ?? "dns";
   if (OTHER_SCHEMES.includes(name)) {
     const advice = `use "tls://" or plain DNS`;
     reader.error(token, `Cannot use upstream "${token.text}": ${name} is not supported: ${advice}`);
-    return [];
+    return named([]);
   }
   if (name !== "dns" && name !== "tls") {
     reader.error(
       token,
       `Unknown scheme "${name}://" of an upstream: expected "dns://" or "tls://"`,
     );
-    return [];
+    return named([]);
   }
   const text = token.text.slice(prefix?.[0].length ?? 0);
   const scheme = name === "tls" ? TLS : PLAIN;
   const { rest, serverName } = scheme.isTls ? splitServerName(text) : { rest: text };
   const endpoint = parseEndpoint(rest, scheme.port);
-  if (endpoint === null) return readResolvConf(reader, token, { path: text, scheme, source });
-  return checkEndpoint(reader, token, { endpoint, serverName: serverName ?? null, scheme, source });
+  if (endpoint === null) {
+    return named(readResolvConf(reader, token, { path: text, scheme, source }), true);
+  }
+  const found = { endpoint, serverName: serverName ?? null, scheme, source };
+  return named(checkEndpoint(reader, token, found));
 }
 
 /** Whether `name` can be the name of a server in a certificate: a host name or an IP address. */
