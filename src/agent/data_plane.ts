@@ -114,6 +114,12 @@ export class DataPlane {
     return countersRow(this.countersMemory, number - 1)[COUNTER.heartbeatMs]!;
   }
 
+  /** The age of the oldest sign of life of those that serve; 0 when none does. */
+  heartbeatAgeMs(): number {
+    const nowMs = performance.now();
+    return Math.max(0, ...this.workers.map(({ number }) => nowMs - this.heartbeatMs(number)));
+  }
+
   /**
    * Starts all workers. With port 0 in the plan the first one chooses and the others share it.
    *

@@ -34,6 +34,8 @@ export interface ConfigTaker {
   take(plan: Plan, config: Config): Promise<Refused | null>;
   /** Is told of every reading that had errors, the one that the server has started with, too. */
   noteErrors?(): void;
+  /** Is told that somebody looks for a change, and each time that this look has ended. */
+  looks?(isLooking: boolean): void;
   /** Takes note of what there is to know from outside: at first, and whenever it changes. */
   note(state: ReloadState): void;
 }
@@ -51,6 +53,7 @@ export class LiveConfig {
   #generation = 0;
   #isAsked = false;
   #reloader: Reloader | null = null;
+  #looks: (isLooking: boolean) => void = () => {};
   #watch: { stop(): void } | null = null;
 
   private constructor(
@@ -93,6 +96,7 @@ export class LiveConfig {
 
   /** From now on changes go to `taker`: by themselves or, if nobody wants that, when asked for. */
   follow(taker: ConfigTaker): void {
+    this.#looks = (isLooking) => taker.looks?.(isLooking);
     const say = (level: "info" | "warn" | "error") => (text: string) =>
       this.#logger[level]("{text}", { text });
     this.#reloader = new Reloader(
@@ -124,7 +128,11 @@ export class LiveConfig {
   /** Looks for a change now; before `follow`, as soon as that is called. */
   async reload(reason: ReloadReason): Promise<void> {
     this.#isAsked = true;
-    await this.#reloader?.request(reason);
+    if (this.#reloader === null) return;
+    this.#looks(true);
+    // What goes wrong is the reloader's to say: it never rejects.
+    await this.#reloader.request(reason);
+    this.#looks(false);
   }
 
   /** Follows no more changes. */

@@ -13,6 +13,7 @@ import {
 } from "../handoff/config_note.ts";
 import type { Plan } from "../handoff/plan.ts";
 import { loggerOf, setUpLogging } from "../log/logger.ts";
+import { formatEndpoint } from "../std/ip_address.ts";
 import { collectGarbage } from "../sys/collect_garbage.ts";
 import { openKernel } from "../sys/open_kernel.ts";
 import { VERSION } from "../version.ts";
@@ -71,6 +72,7 @@ export const runAgent: RunAgent = async (options) => {
     return EXIT_FAILED;
   }
   const readiness = showReadiness(options, dataPlane, interception);
+  const notice = await openNotice({ readiness, dataPlane, plan: compiled, ports });
   if (!options.quiet) announce(compiled, ports);
   const services = new ServerServices({
     dataPlane,
@@ -88,6 +90,7 @@ export const runAgent: RunAgent = async (options) => {
       return problem;
     },
     noteErrors: () => takeOver?.noteConfigErrors(),
+    looks: (isLooking) => (isLooking ? notice?.reloading() : notice?.reloaded()),
     note: (state) => writeConfigNote(configMemory, configNoteText(noteOf(state))),
   });
   await Promise.race([interception?.start(), stopped]);
@@ -178,6 +181,28 @@ function showReadiness(
     readiness.look();
   });
   return readiness;
+}
+
+interface NoticeSubject {
+  readonly readiness: Readiness;
+  readonly dataPlane: DataPlane;
+  readonly plan: Plan;
+  readonly ports: readonly number[];
+}
+
+/** To systemd, where we are its service. */
+async function openNotice({ readiness, dataPlane, plan, ports }: NoticeSubject) {
+  const { env } = process;
+  const path = env.NOTIFY_SOCKET ?? "";
+  if (path === "") return null;
+  const { ServiceNotice } = await import("./service_notice.ts");
+  const where = plan.listeners.map(({ address }, index) => formatEndpoint(address, ports[index]!));
+  return new ServiceNotice(path, {
+    environment: env,
+    readiness,
+    heartbeatAgeMs: () => dataPlane.heartbeatAgeMs(),
+    where: [...new Set(where)].join(", "),
+  });
 }
 
 /** Addresses away, answers out, rules away: in this order nobody notices. */

@@ -72,16 +72,9 @@ export class ServerServices {
     const metrics = new ServerMetrics(this.#parts);
     const http = new HttpServices({
       registry: metrics.registry,
-      heartbeatAgeMs: () => this.#heartbeatAgeMs(),
+      heartbeatAgeMs: () => this.#parts.dataPlane.heartbeatAgeMs(),
       readiness: this.#parts.readiness,
     });
     return { metrics, http };
-  }
-
-  #heartbeatAgeMs(): number {
-    const { dataPlane } = this.#parts;
-    const nowMs = performance.now();
-    const ages = dataPlane.workers.map(({ number }) => nowMs - dataPlane.heartbeatMs(number));
-    return Math.max(0, ...ages);
   }
 }

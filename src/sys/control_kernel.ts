@@ -1,11 +1,18 @@
 /**
- * System calls that only the control plane makes: devices. They are seldom, so arguments are plain
- * values here, and a call may allocate.
+ * System calls that only the control plane makes: devices, and the clock that all processes share.
+ * They are seldom, so arguments are plain values here, and a call may allocate.
  */
 
 import type { NativeLibrary } from "./ffi_kernel.ts";
 import type { Kernel } from "./kernel.ts";
-import { AT_FDCWD, O_CLOEXEC, S_IFCHR, SYS_MKNODAT } from "./layout.ts";
+import {
+  AT_FDCWD,
+  CLOCK_MONOTONIC,
+  O_CLOEXEC,
+  S_IFCHR,
+  SYS_MKNODAT,
+  TIMESPEC_NANOSECONDS,
+} from "./layout.ts";
 
 /** Room for an argument: PATH_MAX of Linux, the final zero included. */
 const SCRATCH_BYTES = 4096;
@@ -18,6 +25,8 @@ export interface ControlKernel extends Kernel {
   ioctl(fd: number, request: number, argument: Uint8Array | null): number;
   /** mknod(2) of a character device, for its owner only. */
   makeCharacterDevice(path: string, major: number, minor: number): number;
+  /** Microseconds of CLOCK_MONOTONIC, which is the same in all processes of this machine. */
+  bootMonotonicUs(): bigint;
 }
 
 export function createControlKernel(library: NativeLibrary, kernel: Kernel): ControlKernel {
@@ -48,6 +57,12 @@ export function createControlKernel(library: NativeLibrary, kernel: Kernel): Con
       // Linux packs small numbers as 12 bits of major above 8 bits of minor (makedev(3)).
       const device = (major << 8) | minor;
       return answer(native.syscall(SYS_MKNODAT, AT_FDCWD, scratchPointer, S_IFCHR | 0o600, device));
+    },
+    bootMonotonicUs: () => {
+      native.clock_gettime(CLOCK_MONOTONIC, scratchPointer);
+      const seconds = slab.view.getBigInt64(scratch, true);
+      const nanoseconds = slab.view.getBigInt64(scratch + TIMESPEC_NANOSECONDS, true);
+      return seconds * 1_000_000n + nanoseconds / 1000n;
     },
   };
 }

@@ -31,6 +31,7 @@ export const SYMBOLS = {
   close: ["i", "i"],
   malloc_trim: ["i", "u"],
   madvise: ["i", "pui"],
+  clock_gettime: ["i", "ip"],
   // Variadic in C; on x86-64 and arm64 integers and pointers are passed the same way all the same.
   open: ["i", "pi"],
   ioctl: ["i", "iup"],

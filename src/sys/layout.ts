@@ -55,6 +55,13 @@ export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const SHUT_WR = 1;
 
+export const SOCKADDR_UN_BYTES = 110;
+export const SOCKADDR_UN_PATH = 2;
+
+export const CLOCK_MONOTONIC = 1;
+export const TIMESPEC_BYTES = 16;
+export const TIMESPEC_NANOSECONDS = 8;
+
 export const O_RDWR = 2;
 export const O_CLOEXEC = 0x80000;
 export const AT_FDCWD = -100;
