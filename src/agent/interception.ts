@@ -116,6 +116,11 @@ export class Interception {
     await this.#step;
   }
 
+  /** What rules depend on has changed: they are brought up to date at the next look. */
+  lookAnew(): void {
+    this.#syncAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Lets go at once, until `resume` is called. */
   async suspend(reason: string): Promise<void> {
     this.#obstacle = reason;

@@ -137,6 +137,15 @@ test("start() has rules first, proves worker and upstream, takes the addresses, 
   assert.equal(fixture.takeDone(), "drop drop unrules close");
 });
 
+test("lookAnew() has rules brought up to date at the next look, not at the next full check", async () => {
+  const fixture = await new Fixture().taken();
+  await fixture.pass(1);
+  assert.equal(fixture.takeDone(), "");
+  fixture.interception.lookAnew();
+  await fixture.pass(1);
+  assert.equal(fixture.takeDone(), "rules");
+});
+
 test("tick() takes nothing while the upstream is silent, says so once, and waits longer each time", async () => {
   const fixture = new Fixture();
   fixture.trouble = "no upstream answers";

@@ -11,11 +11,12 @@ import { chooseLease } from "../net/choose_lease.ts";
 import { clusterUpstreams } from "../net/cluster_upstreams.ts";
 import { hasForeignListener } from "../net/foreign_listener.ts";
 import { systemMachine } from "../net/iptables_backend.ts";
-import { SETUP_ERROR_TYPES } from "../net/lease.ts";
+import { type Lease, SETUP_ERROR_TYPES } from "../net/lease.ts";
 import { findIpvsConflicts } from "../net/proxy_mode.ts";
 import type { InterceptSettings } from "../net/settings.ts";
 import { ChangeWatch } from "../net/watch.ts";
 import { systemCommands } from "../sys/commands.ts";
+import type { ControlKernel } from "../sys/control_kernel.ts";
 import { openControlKernel } from "../sys/open_kernel.ts";
 import { Sockets } from "../sys/sockets.ts";
 import type { DataPlane } from "./data_plane.ts";
@@ -76,10 +77,13 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
   const byte = kernel.pointer(kernel.slab.carve(1));
   let watch: ChangeWatch | null = null;
   let server: MetricsServer | null = null;
+  let interception: Interception | null = null;
   return {
     intercept,
     usePlan: (next) => {
+      const before = JSON.stringify(cluster);
       cluster = clusterUpstreams(next);
+      if (JSON.stringify(cluster) !== before) interception?.lookAnew();
     },
     noteConfigErrors: () => metrics.countSetupError("configmap"),
     close: async () => {
@@ -100,12 +104,7 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
         applyRules: (desired) => rules.applyRules(desired),
         removeRules: (keep) => rules.removeRules(keep),
         keptRules: (desired) => rules.keptRules(desired),
-        openLease: async () => {
-          const tools = { kernel, commands: systemCommands };
-          const { lease, refused } = await chooseLease(settings, tools);
-          for (const { kind, reason } of refused) events.info(`no lease ${kind}: ${reason}`);
-          return lease;
-        },
+        openLease: async () => await openLease(settings, kernel, events),
         pollChanges: () => changes.poll(),
         proveWorkers: () => {
           const replyCount = () => readCounters(dataPlane.countersMemory).upstreamReplies;
@@ -126,9 +125,20 @@ export async function createTakeOver(given: TakeOverOptions): Promise<TakeOver> 
         text: () => registry.text(),
         onProblem: (text) => loggerOf("metrics").warn("{text}", { text }),
       });
-      return new Interception(parts, settings);
+      interception = new Interception(parts, settings);
+      return interception;
     },
   };
+}
+
+async function openLease(
+  settings: InterceptSettings,
+  kernel: ControlKernel,
+  { info }: InterceptionEvents,
+): Promise<Lease> {
+  const { lease, refused } = await chooseLease(settings, { kernel, commands: systemCommands });
+  for (const { kind, reason } of refused) info(`no lease ${kind}: ${reason}`);
+  return lease;
 }
 
 function interceptSettings({ nodeCache, takeOver, dnsPort }: RunOptions): InterceptSettings {
