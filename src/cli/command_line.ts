@@ -16,6 +16,9 @@ const COMMANDS = [
   "status",
   "cleanup",
   "doctor",
+  "install",
+  "uninstall",
+  "resolver",
   "version",
   "help",
 ];

@@ -42,6 +42,9 @@ Commands:
   status                       report which addresses are taken over, by what, and what is amiss
   cleanup                      remove what nodens or node-cache left on this node
   doctor                       report what on this machine stands in the way of interception
+  install                      make nodens a service of this machine, and its DNS
+  uninstall                    take back what install has done
+  resolver                     bring resolv.conf up to date after others have written it
   version                      print the version
   help [COMMAND]               print help, of a command when one is named
 
@@ -80,6 +83,7 @@ Examples:
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
   nodens rules -localip 169.254.20.10,10.96.0.10
   nodens cleanup -dry-run
+  nodens install -systemd -dry-run
 
 Exit codes: 0 stopped or good, 1 failed or no answer, 2 usage or configuration`;
 

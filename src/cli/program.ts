@@ -14,6 +14,12 @@ import { describeVersion } from "./describe_version.ts";
 import { DOCTOR_FLAGS } from "./doctor_flags.ts";
 import { FMT_FLAGS, readFmtOptions } from "./fmt_flags.ts";
 import { type Flag, parseFlags, spell } from "./go_flags.ts";
+import {
+  INSTALL_FLAGS,
+  RESOLVER_FLAGS,
+  readInstallFlags,
+  UNINSTALL_FLAGS,
+} from "./install_flags.ts";
 import { acceptDigFlags, QUERY_FLAGS } from "./query_flags.ts";
 import { RULES_FLAGS, readRulesOptions } from "./rules_flags.ts";
 import { RUN_FLAGS, readRunOptions } from "./run_flags.ts";
@@ -32,6 +38,7 @@ const EXAMPLES = `Examples:
   nodens query -x 192.0.2.1 @127.0.0.1 -p 1053 -short
   nodens rules -localip 169.254.20.10,10.96.0.10
   nodens cleanup -dry-run
+  nodens install -systemd -dry-run
 
 Exit codes: 0 stopped or good, 1 failed or no answer, 2 usage or configuration`;
 
@@ -45,6 +52,9 @@ const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   status: STATUS_FLAGS,
   cleanup: CLEANUP_FLAGS,
   doctor: DOCTOR_FLAGS,
+  install: INSTALL_FLAGS,
+  uninstall: UNINSTALL_FLAGS,
+  resolver: RESOLVER_FLAGS,
   version: [{ name: "plugins", value: null, description: "print the plugins", group: "Flags" }],
   help: [],
 };
@@ -104,6 +114,7 @@ function makeProgram(terminal: Terminal, finish: Finish): Command {
   addStatus(program, terminal, finish);
   addCleanup(program, terminal, finish);
   addDoctor(program, terminal, finish);
+  addInstall(program, terminal, finish);
   program
     .command("version")
     .usage("[flags]")
@@ -241,6 +252,40 @@ function addCleanup(program: Command, terminal: Terminal, finish: Finish): void 
       finish(await cleanupCommand(options, terminal));
     });
   addFlags(cleanup, CLEANUP_FLAGS);
+}
+
+function addInstall(program: Command, terminal: Terminal, finish: Finish): void {
+  const install = program
+    .command("install")
+    .usage("-systemd [flags]")
+    .description("make nodens a service of this machine, and its DNS")
+    .action(async (values: Record<string, unknown>) => {
+      const options = readInstallFlags(byFlagName(values, INSTALL_FLAGS));
+      const { installCommand } = await import("./install_command.ts");
+      finish(await installCommand(options, terminal));
+    });
+  addFlags(install, INSTALL_FLAGS);
+  const uninstall = program
+    .command("uninstall")
+    .usage("[flags]")
+    .description("take back what install has done")
+    .action(async (values: Record<string, unknown>) => {
+      const { uninstallCommand } = await import("./install_command.ts");
+      const { dryRun, purge } = values;
+      finish(
+        await uninstallCommand({ isDryRun: dryRun === true, isPurge: purge === true }, terminal),
+      );
+    });
+  addFlags(uninstall, UNINSTALL_FLAGS);
+  const resolver = program
+    .command("resolver")
+    .usage("[flags]")
+    .description("bring resolv.conf up to date after others have written it")
+    .action(async () => {
+      const { resolverCommand } = await import("./install_command.ts");
+      finish(resolverCommand(terminal));
+    });
+  addFlags(resolver, RESOLVER_FLAGS);
 }
 
 function addFlags(command: Command, flags: readonly Flag[]): void {

@@ -11,7 +11,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["std", "limits.ts", "version.ts"],
   ["wire", "sys", "handoff"],
   ["cache", "upstream", "config", "plugins", "log"],
-  ["server", "net", "metrics", "status"],
+  ["server", "net", "metrics", "status", "install"],
   ["data_main.ts", "agent"],
   ["cli"],
   ["main.ts"],
@@ -27,7 +27,7 @@ const PAIRS: readonly string[] = ["config plugins", "plugins config"];
  * Neither plane may load these; they meet only in handoff. Of a plugin, the data plane loads what
  * answers queries and not its setup, which is below `config`.
  */
-const NOT_IN_DATA_PLANE = ["agent", "cli", "config", "log", "metrics", "net", "status"];
+const NOT_IN_DATA_PLANE = ["agent", "cli", "config", "install", "log", "metrics", "net", "status"];
 const NOT_IN_CONTROL_PLANE = ["server", "upstream"];
 
 export function layers(source: Source): string[] {

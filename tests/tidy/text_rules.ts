@@ -105,6 +105,8 @@ function isFileName(name: string): boolean {
     /^(Dockerfile|Corefile|package-lock\.json|example\.org\.zone)$/.test(name) ||
     // Helm's: a chart's own file, what it prints, and templates that are no manifests.
     /^(Chart\.yaml|NOTES\.txt|_[a-z_]+\.tpl)$/.test(name) ||
+    // Units of systemd.
+    /^nodens[a-z-]*\.(path|service)$/.test(name) ||
     /^\d{4}-[a-z0-9-]+\.md$/.test(name)
   );
 }
