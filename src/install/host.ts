@@ -11,6 +11,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -18,6 +19,9 @@ import {
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { type Commands, systemCommands } from "../sys/commands.ts";
+
+/** Folders that may have been made for our files alone. */
+const OWN_FOLDERS = /\/(?:nodens|nodens\.service\.d|resolved\.conf\.d|multi-user\.target\.wants)$/;
 
 /** What is at a path: enough to put it back as it was. */
 export type Found =
@@ -83,6 +87,7 @@ export function put(host: Host, path: string, found: Found): void {
   const full = join(host.root, path);
   if (found.kind === "nothing") {
     rmSync(full, { force: true });
+    if (OWN_FOLDERS.test(dirname(path))) removeEmpty(dirname(full));
     return;
   }
   mkdirSync(dirname(full), { recursive: true });
@@ -96,6 +101,14 @@ export function put(host: Host, path: string, found: Found): void {
     if (host.isRoot) chownSync(next, found.uid, found.gid);
   }
   renameSync(next, full);
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Somebody has something else in it.
+  }
 }
 
 /** Whether two things are the same, byte by byte. */

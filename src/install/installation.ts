@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Changes } from "./changes.ts";
-import { fileOf, type Host, InstallError, readText } from "./host.ts";
+import { fileOf, type Host, InstallError, put, readText } from "./host.ts";
 import { nameserversOf } from "./resolv_conf.ts";
 import {
   beforeStart,
@@ -34,12 +34,19 @@ import {
   wanted,
 } from "./resolver.ts";
 import { type InstallState, readState, STATE_PATH } from "./state.ts";
-import { COREFILE_PATH, corefileText, FLAGS_PATH, flagsText, isLoopback } from "./texts.ts";
+import {
+  COREFILE_PATH,
+  cleanupWords,
+  corefileText,
+  FLAGS_PATH,
+  flagsText,
+  isLoopback,
+} from "./texts.ts";
 import { UNIT_TEXTS } from "./unit_texts.ts";
 
 export const EXECUTABLE_PATH = "/usr/local/bin/nodens";
 /** The one before, for the way back by hand. */
-const PREVIOUS_PATH = `${EXECUTABLE_PATH}.previous`;
+export const PREVIOUS_PATH = `${EXECUTABLE_PATH}.previous`;
 const UNIT_PATH = `${UNITS}/nodens.service`;
 /** Starting waits until the server is ready; the unit itself gives up after 30 s. */
 const START_MS = 45_000;
@@ -74,6 +81,7 @@ export async function install(host: Host, options: InstallOptions): Promise<numb
     before: {},
   };
   options.say(`the machine's resolver is ${resolver.description}`);
+  if (known === null) await proveServers(host, options);
   const changes = new Changes(state, { ...options, host });
   try {
     await makeAll(changes, { host, options, resolver });
@@ -83,7 +91,7 @@ export async function install(host: Host, options: InstallOptions): Promise<numb
     if (options.isDryRun) throw error;
     options.say("taking everything back");
     await changes.undo();
-    if (known === null) rmSync(join(host.root, STATE_PATH), { force: true });
+    if (known === null) put(host, STATE_PATH, { kind: "nothing" });
     throw error;
   }
 }
@@ -151,17 +159,28 @@ async function checkHost(host: Host, { address, isDryRun }: InstallOptions): Pro
 async function resolverFor(
   host: Host,
   known: InstallState | null,
-  { address, withResolver }: InstallOptions,
+  { withResolver }: InstallOptions,
 ): Promise<Resolver> {
   if (known !== null) return resolverOf(known.resolver, known.watched);
   if (!withResolver) return resolverOf("none", "");
-  const resolver = await findResolver(host);
-  const current = nameserversOf(readText(host, RESOLV_CONF) ?? "");
-  if (current.length === 0 || current.every((server) => server === address)) {
-    const advice = "see that it has a line nameserver ADDRESS";
-    throw new InstallError(`Cannot find any DNS server in ${RESOLV_CONF}: ${advice}`);
+  return await findResolver(host);
+}
+
+/** Before anything is changed: without servers that answer there is nothing to gain or to check. */
+async function proveServers(host: Host, { address, prove }: InstallOptions): Promise<void> {
+  const named = nameserversOf(readText(host, RESOLV_CONF) ?? "");
+  const servers = named.filter((server) => server !== address);
+  const advice = `see that ${RESOLV_CONF} names servers that answer`;
+  if (servers.length === 0) {
+    throw new InstallError(`Cannot install nodens: ${RESOLV_CONF} names no DNS server: ${advice}`);
   }
-  return resolver;
+  const problems: string[] = [];
+  for (const server of servers) {
+    const problem = await prove(server);
+    if (problem === null) return;
+    problems.push(`${server} does not answer (${problem})`);
+  }
+  throw new InstallError(`Cannot install nodens: ${problems.join(", ")}: ${advice}`);
 }
 
 /** Copies this executable, beside the one that is there: who runs that keeps it. */
@@ -190,7 +209,8 @@ async function placeExecutable(changes: Changes, { host }: Subject): Promise<boo
   return true;
 }
 
-async function start(changes: Changes, { host }: Subject, wasActive: boolean): Promise<void> {
+async function start(changes: Changes, subject: Subject, wasActive: boolean): Promise<void> {
+  const { host } = subject;
   const verb = wasActive ? "restart" : "start";
   await changes.act(
     `systemctl daemon-reload; systemctl ${verb} nodens.service`,
@@ -199,20 +219,31 @@ async function start(changes: Changes, { host }: Subject, wasActive: boolean): P
       try {
         await run(host, ["systemctl", verb, "nodens.service"], START_MS);
       } catch (error) {
-        const words = ["-u", "nodens.service", "-n", "5", "-o", "cat", "--no-pager"];
-        const { stdout } = await host.commands.run("journalctl", words);
-        throw new InstallError(`${(error as Error).message}: ${lastLine(stdout)}`);
+        throw new InstallError(`Cannot start nodens: ${await lastWords(host, error as Error)}`);
       }
     },
-    async () => await goBack(host, wasActive),
+    async () => await goBack(subject, wasActive),
   );
 }
 
+/** What the service itself complains of, which says more than that it has failed. */
+async function lastWords(host: Host, error: Error): Promise<string> {
+  const words = ["-u", "nodens.service", "-n", "20", "-o", "cat", "--no-pager"];
+  const { stdout } = await host.commands.run("journalctl", words);
+  const complaint = stdout.split("\n").findLast((line) => line.startsWith("nodens: "));
+  return complaint?.replace("nodens: ", "") ?? error.message;
+}
+
 /** The files are as they were: the service follows them. */
-async function goBack(host: Host, wasActive: boolean): Promise<void> {
-  if (!wasActive) await runQuietly(host, ["systemctl", "stop", "nodens.service"]);
+async function goBack({ host, options }: Subject, wasActive: boolean): Promise<void> {
   await runQuietly(host, ["systemctl", "daemon-reload"]);
-  if (wasActive) await runQuietly(host, ["systemctl", "restart", "nodens.service"]);
+  if (wasActive) {
+    await runQuietly(host, ["systemctl", "restart", "nodens.service"]);
+    return;
+  }
+  await runQuietly(host, ["systemctl", "stop", "nodens.service"]);
+  if (isLoopback(options.address)) return;
+  await runQuietly(host, cleanupWords(host.executable, options.address));
 }
 
 async function proveIt({ host, options }: Subject): Promise<void> {

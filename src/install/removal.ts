@@ -1,13 +1,13 @@
 /** Takes an installation back: the machine asks whom it asked before, and nodens is gone. */
 
-import { existsSync, rmdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type Found, type Host, InstallError, isSame, look, put, readText } from "./host.ts";
-import { EXECUTABLE_PATH } from "./installation.ts";
+import { EXECUTABLE_PATH, PREVIOUS_PATH } from "./installation.ts";
 import { isOurs } from "./resolv_conf.ts";
 import { commandsBehind, OUR_RESOLV_CONF, RESOLV_CONF } from "./resolver.ts";
 import { type InstallState, readState, STATE_PATH } from "./state.ts";
-import { COREFILE_PATH, FLAGS_PATH } from "./texts.ts";
+import { COREFILE_PATH, cleanupWords, FLAGS_PATH, isLoopback } from "./texts.ts";
 
 const STOP_MS = 30_000;
 /** What people have written into them is theirs. */
@@ -39,10 +39,13 @@ export async function uninstall(host: Host, options: RemovalOptions): Promise<vo
   }
   for (const words of last) await removal.run(words);
   await removal.run(["systemctl", "stop", "nodens.service"]);
+  if (!isLoopback(state.address)) {
+    await removal.run(cleanupWords(host.executable, state.address));
+  }
   for (const path of own.reverse()) removal.restore(path, state);
   await removal.run(["systemctl", "daemon-reload"]);
   for (const path of CONFIGURATION) removal.forget(path, state);
-  removal.remove(EXECUTABLE_PATH, `${EXECUTABLE_PATH}.previous`, STATE_PATH);
+  removal.remove(EXECUTABLE_PATH, PREVIOUS_PATH, STATE_PATH);
 }
 
 class Removal {
@@ -85,7 +88,7 @@ class Removal {
   remove(...paths: readonly string[]): void {
     for (const path of paths) {
       if (!existsSync(join(this.#host.root, path))) continue;
-      if (!this.#options.isDryRun) rmSync(join(this.#host.root, path), { force: true });
+      if (!this.#options.isDryRun) put(this.#host, path, { kind: "nothing" });
       this.#options.say(`${this.#options.isDryRun ? "would remove" : "removed"} ${path}`);
     }
   }
@@ -100,7 +103,6 @@ class Removal {
     }
     put(this.#host, path, found);
     say(`${what} ${path}`);
-    if (found.kind === "nothing") removeEmpty(this.#host, dirname(path));
   }
 }
 
@@ -108,14 +110,4 @@ function isOursNow(host: Host): boolean {
   const now = look(host, RESOLV_CONF);
   if (now.kind === "link") return now.target === OUR_RESOLV_CONF;
   return now.kind === "nothing" || isOurs(readText(host, RESOLV_CONF) ?? "");
-}
-
-/** Folders that were made for our files alone. */
-function removeEmpty(host: Host, folder: string): void {
-  if (!/\/(?:nodens|nodens\.service\.d|resolved\.conf\.d)$/.test(folder)) return;
-  try {
-    rmdirSync(join(host.root, folder));
-  } catch {
-    // Somebody else has something in it.
-  }
 }

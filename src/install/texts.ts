@@ -3,6 +3,13 @@
 export const COREFILE_PATH = "/etc/nodens/Corefile";
 export const FLAGS_PATH = "/etc/nodens/nodens.env";
 
+const INTERFACE_NAME = "nodens0";
+
+/** What removes, once nodens has stopped, the rules that it leaves. */
+export function cleanupWords(executable: string, address: string): string[] {
+  return [executable, "cleanup", "-localip", address, "-interfacename", INTERFACE_NAME];
+}
+
 /** A configuration for a machine without Kubernetes. */
 export function corefileText(address: string, upstreams: string): string {
   return `# The DNS of this machine. Changes take effect by themselves; nodens check finds mistakes.
@@ -24,8 +31,9 @@ export function corefileText(address: string, upstreams: string): string {
 
 /** A link-local address is taken over; one of loopback is there anyway. */
 export function flagsText(address: string, memory: string): string {
-  const isTakenOver = !isLoopback(address);
-  const flags = isTakenOver ? ["-localip", address, "-interfacename", "nodens0"] : [];
+  // The rules stay when nodens stops, so that its upstreams are asked until it is back.
+  const takeOver = ["-localip", address, "-interfacename", INTERFACE_NAME, "-keepfallback"];
+  const flags = isLoopback(address) ? [] : takeOver;
   return `# Flags of nodens as a service: nodens -help. Then: systemctl restart nodens
 NODENS_FLAGS="${[...flags, "-memory", memory].join(" ")}"
 `;

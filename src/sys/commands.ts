@@ -22,7 +22,7 @@ export interface CommandOptions {
 
 /** How programs are run; tests have their own. */
 export interface Commands {
-  /** Whether a program of that name can be found. */
+  /** Whether a program of that name, or at that absolute path, can be found. */
   has(program: string): boolean;
   /**
    * Runs a program to its end. Never rejects: one that cannot be started has code 127 and says why
@@ -47,8 +47,9 @@ function findProgram(program: string): string | null {
   const known = found.get(program);
   if (known !== undefined) return known;
   const folders = (process.env.PATH ?? "").split(":").filter((folder) => folder !== "");
-  for (const folder of [...folders, ...FOLDERS]) {
-    const path = `${folder}/${program}`;
+  const isPath = program.startsWith("/");
+  for (const folder of isPath ? [""] : [...folders, ...FOLDERS]) {
+    const path = isPath ? program : `${folder}/${program}`;
     try {
       accessSync(path, constants.X_OK);
     } catch {

@@ -12,6 +12,10 @@ mount -t tmpfs -o mode=755 tmpfs "$folder/machine"
 cd "$folder/machine"
 mkdir upper work root
 mount -t overlay -o "lowerdir=/,upperdir=$PWD/upper,workdir=$PWD/work" overlay root
+# What changes below would show through; and tests change /etc of this machine (ip-netns(8)).
+cp -a /etc etc
+rm -rf etc/netns
+mount --bind etc root/etc
 cd root
 
 # Only what a test has asked for is enabled; what this machine runs is none of its business.
@@ -51,4 +55,4 @@ mkdir -p mnt
 pivot_root . mnt
 umount -l /mnt
 exec env -i container=nodens-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  /lib/systemd/systemd --log-target=console --log-level=warning --show-status=false
+  /lib/systemd/systemd --log-target=journal --log-level=notice --show-status=false

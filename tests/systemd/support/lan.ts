@@ -12,6 +12,7 @@ import { join } from "node:path";
 import {
   enter,
   newNames,
+  type PlaceNames,
   removeLeftovers,
   removeNamespace,
   run,
@@ -30,23 +31,27 @@ export const MACHINE_ADDRESS = "192.0.2.10";
 export class Lan {
   /** The network namespace of the machine. */
   readonly machine: string;
+  /** The name for one of a container; it is for the test to make. */
+  readonly container: string;
   readonly #lan: string;
   readonly #folder: string;
   #dhcp: ChildProcess | null = null;
 
-  private constructor(machine: string, lan: string, folder: string) {
-    this.machine = machine;
-    this.#lan = lan;
+  private constructor({ node, pod, cluster }: PlaceNames, folder: string) {
+    this.machine = node;
+    this.container = pod;
+    this.#lan = cluster;
     this.#folder = folder;
   }
 
   /** Lets DHCP name the first server. */
   static async make(context: Ending): Promise<Lan> {
     await removeLeftovers();
-    const { node, cluster } = newNames();
+    const names = newNames();
+    const { node, cluster } = names;
     const folder = mkdtempSync(join(tmpdir(), "nodens-lan-"));
     cleanUp(context, () => rmSync(folder, { recursive: true }));
-    const lan = new Lan(node, cluster, folder);
+    const lan = new Lan(names, folder);
     for (const name of [node, cluster]) {
       await run(["ip", "netns", "add", name]);
       cleanUp(context, async () => await removeNamespace(name));
@@ -76,10 +81,22 @@ export class Lan {
         "--dhcp-authoritative",
         `--dhcp-range=${MACHINE_ADDRESS},${MACHINE_ADDRESS},255.255.255.0,120`,
         `--dhcp-option=option:dns-server,${address}`,
-        "--dhcp-option=option:domain-search,example.org",
+        "--dhcp-option=option:domain-search,example.net",
+        // It would wait for seconds whether somebody answers.
+        "--no-ping",
         `--dhcp-leasefile=${join(this.#folder, "leases")}`,
       ],
       2,
+    );
+    await this.#listens(67);
+  }
+
+  /** A request that comes too early is asked again after a minute. */
+  async #listens(port: number): Promise<void> {
+    const [program, ...args] = [...enter(this.#lan), "ss", "-Hlun", `sport = :${port}`];
+    await until(
+      `somebody listens on port ${port}`,
+      async () => (await run([program!, ...args])) !== "",
     );
   }
 

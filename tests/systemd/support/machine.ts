@@ -15,6 +15,7 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,6 +33,8 @@ export interface MachineOptions {
   readonly packages?: readonly string[];
   /** Further files, by absolute path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Where /etc/resolv.conf leads to. */
+  readonly resolvConf?: string;
   /** Units that are started with it. */
   readonly units?: readonly string[];
 }
@@ -152,6 +155,10 @@ async function layOut(root: string, options: MachineOptions): Promise<void> {
   for (const [path, text] of Object.entries(options.files ?? {})) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
+  }
+  if (options.resolvConf !== undefined) {
+    mkdirSync(join(root, "etc"), { recursive: true });
+    symlinkSync(options.resolvConf, join(root, "etc", "resolv.conf"));
   }
 }
 
