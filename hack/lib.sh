@@ -74,6 +74,17 @@ need_node_tools() {
   need_command conntrack conntrack
 }
 
+# need_machine_tools: what runs a machine with systemd in namespaces, and its network.
+need_machine_tools() {
+  [ -x /lib/systemd/systemd ] || apt_install systemd
+  need_command dbus-daemon dbus
+  need_command unshare util-linux
+  need_command dnsmasq dnsmasq-base
+  need_command dig bind9-dnsutils
+  need_command curl curl
+  need_command sysctl procps
+}
+
 # build_if_changed: dist/nodens, unless it is newer than everything it is made of.
 build_if_changed() {
   if [ ! -x dist/nodens ] ||

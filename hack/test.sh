@@ -23,6 +23,11 @@ need_node_tools
 need_command runc runc
 # The image for arm64 is started once.
 [ "$other" != aarch64-linux-gnu ] || need_command qemu-aarch64-static qemu-user-static
+# Machines with systemd, and the DHCP and DNS server of their network.
+need_machine_tools
+# What manifests are rendered with and checked against.
+need_old_kubectl
+need_kubernetes_apis
 
 reports=dist/.tests
 rm -rf "$reports"
@@ -80,6 +85,8 @@ step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
 step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
 # What is deployed beside it: dashboard, alerts and manual, on a Prometheus in such a namespace.
 step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
+# Machines with systemd as their process 1, in namespaces: root again.
+step systemd node_tests systemd --test-concurrency=1 'tests/systemd/**/*_test.ts'
 
 for name in "$@"; do
   [[ $known_steps == *" $name "* ]] || {

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OPENRESOLV, PLAIN_FILE, RESOLVCONF, RESOLVED } from "./support/setups.ts";
+import { LINKED_FILE, OPENRESOLV, PLAIN_FILE, RESOLVCONF, RESOLVED } from "./support/setups.ts";
 import { ADDRESS, assertSame, INSTALLED, Stage } from "./support/stage.ts";
 
-for (const setup of [RESOLVED, RESOLVCONF, OPENRESOLV, PLAIN_FILE]) {
+for (const setup of [RESOLVED, RESOLVCONF, OPENRESOLV, PLAIN_FILE, LINKED_FILE]) {
   test(`nodens install serves a machine with ${setup.name}, through DHCP, and leaves no trace`, async (context) => {
     const stage = await Stage.make(context, setup);
     const { machine } = stage;

@@ -1,6 +1,7 @@
 /** The ways in which machines keep their lists of DNS servers, each with a DHCP client. */
 
 import { until } from "../../support/until.ts";
+import { MACHINE_ADDRESS, SERVERS } from "./lan.ts";
 import type { Machine, MachineOptions } from "./machine.ts";
 
 export interface Setup extends Omit<MachineOptions, "network"> {
@@ -9,8 +10,8 @@ export interface Setup extends Omit<MachineOptions, "network"> {
   readonly described: string;
   /** Brings a freshly booted machine there. */
   readonly prepare?: (machine: Machine) => Promise<void>;
-  /** Gets a lease, the first one or another. */
-  readonly lease: (machine: Machine) => Promise<unknown>;
+  /** Gets a lease, the first one or another, which names `server`. */
+  readonly lease: (machine: Machine, server: string) => Promise<unknown>;
   /** Where the servers of the lease come to be. */
   readonly list: string;
 }
@@ -68,4 +69,20 @@ export const PLAIN_FILE: Setup = {
   files: { "/etc/resolv.conf": "# nobody yet\n" },
   list: "/etc/resolv.conf",
   lease: dhclient,
+};
+
+/** As NetworkManager does it: the file is kept whatever leads to it. */
+const KEPT = "/run/NetworkManager/resolv.conf";
+
+export const LINKED_FILE: Setup = {
+  name: "a link to somebody's resolv.conf",
+  described: `the keeper of ${KEPT}`,
+  resolvConf: `..${KEPT}`,
+  list: KEPT,
+  prepare: async (machine) => {
+    await machine.run("ip", "address", "add", `${MACHINE_ADDRESS}/24`, "dev", "eth0");
+    await machine.run("ip", "route", "add", "default", "via", SERVERS[0].address);
+  },
+  lease: async (machine, server) =>
+    machine.write(KEPT, `search example.net\nnameserver ${server}\n`),
 };

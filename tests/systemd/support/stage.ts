@@ -40,7 +40,7 @@ export class Stage {
   async getLease(number: 0 | 1): Promise<void> {
     const { address } = SERVERS[number];
     await this.lan.nameServer(address);
-    await this.#setup.lease(this.machine);
+    await this.#setup.lease(this.machine, address);
     const isKnown = () => this.machine.read(this.#setup.list)?.includes(address) === true;
     await until(`${address} is in ${this.#setup.list}`, isKnown);
   }
