@@ -33,7 +33,7 @@ import {
   WANTS,
   wanted,
 } from "./resolver.ts";
-import { type InstallState, readState, STATE_PATH } from "./state.ts";
+import { type InstallState, readState, STATE_PATH, writeState } from "./state.ts";
 import {
   COREFILE_PATH,
   cleanupWords,
@@ -83,6 +83,8 @@ export async function install(host: Host, options: InstallOptions): Promise<numb
   options.say(`the machine's resolver is ${resolver.description}`);
   if (known === null) await proveServers(host, options);
   const changes = new Changes(state, { ...options, host });
+  // Before anything else: whoever ends us leaves something that `uninstall` can go by.
+  if (known === null && !options.isDryRun) writeState(host, state);
   try {
     await makeAll(changes, { host, options, resolver });
     if (changes.count === 0) options.say("nothing to do: all is as it has to be");

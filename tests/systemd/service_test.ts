@@ -1,14 +1,15 @@
 /** The service of systemd: killed, hung, reloaded, restarted, asked by containers. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { attempt, removeNamespace, run } from "../netns/support/namespaces.ts";
 import { program } from "../netns/support/programs.ts";
 import { cleanUp } from "../support/clean_up.ts";
 import { until } from "../support/until.ts";
 import { SERVERS } from "./support/lan.ts";
-import { PLAIN_FILE } from "./support/setups.ts";
-import { ADDRESS, assertSame, EXECUTABLE, Stage } from "./support/stage.ts";
+import { PLAIN_FILE, RESOLVED } from "./support/setups.ts";
+import { ADDRESS, assertSame, EXECUTABLE, INSTALLED, Stage } from "./support/stage.ts";
 
 const COREFILE = "/etc/nodens/Corefile";
 const DROP_IN = "/etc/systemd/system/nodens.service.d/test.conf";
@@ -57,6 +58,30 @@ test("nodens.service loses no lookup to systemctl restart", async (context) => {
   assert.deepEqual({ ...sum, count: sum.count > 200 }, { count: true, failed: 0, lost: 0 });
 });
 
+test("nodens.service is there after a boot, before whatever waits for names", async (context) => {
+  const first = await Stage.make(context, RESOLVED);
+  await first.install();
+  const paths = ["etc/nodens", "etc/systemd", "usr/local/bin/nodens", "var/lib/nodens"];
+  const kept = await first.machine.keep(context, paths);
+  const lookUp = "getent ahostsv4 early.example.org >/run/early";
+  const early = `[Unit]
+After=nss-lookup.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c "${lookUp}"
+`;
+  const files = { ...RESOLVED.files, "/etc/systemd/system/early.service": early };
+  const wants = "[Unit]\nWants=early.service\n";
+  const dropIn = { "/etc/systemd/system/multi-user.target.d/early.conf": wants };
+  const units = ["systemd-networkd-wait-online.service", ...RESOLVED.units!];
+  const setup = { ...RESOLVED, units, kept, files: { ...files, ...dropIn } };
+  const { machine } = await Stage.make(context, setup);
+  await until("a lookup has been made", () => (machine.read("/run/early") ?? "") !== "");
+  assert.match(machine.read("/run/early")!, new RegExp(`^${SERVERS[0].answer} `));
+  assert.equal(await machine.property("nodens", "StatusText"), `Ready: answers on ${ADDRESS}:53`);
+  assert.equal(await machine.property("nodens", "NRestarts"), "0");
+});
+
 test("nodens.service is started again by the watchdog when it hangs", async (context) => {
   const stage = await Stage.make(context, PLAIN_FILE);
   const { machine } = stage;
@@ -65,6 +90,12 @@ test("nodens.service is started again by the watchdog when it hangs", async (con
   await machine.run("systemctl", "daemon-reload");
   await machine.run("systemctl", "restart", "nodens");
   const pid = await machine.property("nodens", "MainPID");
+  const signs = new Set<string>();
+  await until("it has said three times that it is alive", async () => {
+    signs.add(await machine.property("nodens", "WatchdogTimestampMonotonic"));
+    return signs.size > 3;
+  });
+  assert.equal(await machine.property("nodens", "MainPID"), pid);
   await machine.run("kill", "-STOP", pid);
   const isAnother = async () => {
     const now = await machine.property("nodens", "MainPID");
@@ -125,6 +156,53 @@ test("nodens install takes everything back when the service cannot start", async
   assert.match(stdout, /^taking everything back$/m);
   assertSame(await stage.snapshot(), before);
   assert.notEqual((await machine.attempt(["systemctl", "is-active", "nodens"])).code, 0);
+});
+
+test("nodens uninstall takes back what an installation has begun that was killed", async (context) => {
+  const stage = await Stage.make(context, PLAIN_FILE);
+  const { machine } = stage;
+  const before = await stage.snapshot();
+  const moments = [
+    "ran cp",
+    "wrote /etc/nodens/nodens.env",
+    "ran systemctl",
+    "wrote /etc/resolv.conf",
+  ];
+  for (const moment of moments) {
+    // The process itself is to be killed, and not `nsenter`, which waits for it outside.
+    const start = ["sh", "-c", 'echo $$; exec "$0" install -systemd', EXECUTABLE];
+    const [command, ...args] = machine.enter(start);
+    const child = spawn(command!, args, { stdio: ["ignore", "pipe", "ignore"] });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      if (!said.includes(moment) && (said + text).includes(moment)) {
+        void machine.attempt(["kill", "-KILL", (said + text).split("\n")[0]!]);
+      }
+      said += text;
+    });
+    const hasEnded = () => child.signalCode !== null || child.exitCode !== null;
+    await until("the installation has ended", hasEnded);
+    assert.doesNotMatch(said, /^this machine's DNS is nodens/m);
+    await machine.run(EXECUTABLE, "uninstall", "-purge");
+    assertSame(await stage.snapshot(), before);
+  }
+});
+
+test("nodens install brings a new executable, and the one before back", async (context) => {
+  const stage = await Stage.make(context, PLAIN_FILE);
+  const { machine } = stage;
+  await stage.install();
+  const running = async () => {
+    const pid = await machine.property("nodens", "MainPID");
+    return (await machine.run("sha256sum", `/proc/${pid}/exe`)).split(" ")[0];
+  };
+  const first = await running();
+  await machine.run("sh", "-c", 'cp "$0" /opt/nodens && echo >>/opt/nodens', EXECUTABLE);
+  await machine.run("/opt/nodens", "install", "-systemd");
+  assert.notEqual(await running(), first);
+  await machine.run(`${INSTALLED}.previous`, "install", "-systemd");
+  assert.equal(await running(), first);
+  await stage.answersFrom(0, "first");
 });
 
 test("nodens install changes nothing where no DNS server answers", async (context) => {

@@ -33,6 +33,8 @@ export interface MachineOptions {
   readonly packages?: readonly string[];
   /** Further files, by absolute path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** What {@link Machine.keep} has kept of another machine: this one is that, started again. */
+  readonly kept?: string;
   /** Where /etc/resolv.conf leads to. */
   readonly resolvConf?: string;
   /** Units that are started with it. */
@@ -120,6 +122,16 @@ export class Machine {
     writeFileSync(this.#path(path), text);
   }
 
+  /** Files and folders as an archive that another machine can be booted with. */
+  async keep(context: Ending, paths: readonly string[]): Promise<string> {
+    const folder = mkdtempSync(join(tmpdir(), "nodens-vm-"));
+    cleanUp(context, () => rmSync(folder, { recursive: true }));
+    const archive = join(folder, "kept.tar");
+    const words = this.enter(["tar", "-C", "/", "-c", ...paths]);
+    await run(["sh", "-c", 'archive=$0; exec "$@" >"$archive"', archive, ...words]);
+    return archive;
+  }
+
   /** A property of a unit, as `systemctl show` has it. */
   async property(unit: string, name: string): Promise<string> {
     return (await this.run("systemctl", "show", "-P", name, unit)).trim();
@@ -152,6 +164,7 @@ export class Machine {
 
 async function layOut(root: string, options: MachineOptions): Promise<void> {
   for (const name of options.packages ?? []) await unpackPackage(name, root);
+  if (options.kept !== undefined) await run(["tar", "-C", root, "-xf", options.kept]);
   for (const [path, text] of Object.entries(options.files ?? {})) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
