@@ -142,8 +142,12 @@ test("checkResolver() finds a node that asks us", () => {
     lines(checkResolver(fakeFacts({ files: { "/etc/resolv.conf": text } }), SUBJECT))[0];
   assert.equal(check("nameserver 127.0.0.53\noptions edns0\n"), "ok resolv.conf: asks 127.0.0.53");
   assert.equal(
-    check("nameserver 192.0.2.1\nnameserver 169.254.20.10\n"),
+    check("search example.org\nnameserver 169.254.20.10\n"),
     "note resolv.conf: asks 169.254.20.10, an address of -localip",
+  );
+  assert.equal(
+    check("nameserver 169.254.20.10\nnameserver 192.0.2.1\n"),
+    "ok resolv.conf: asks 169.254.20.10, 192.0.2.1",
   );
   assert.match(lines(checkResolver(fakeFacts(), SUBJECT))[0], /^note resolv.conf: cannot be read/);
 });

@@ -22,7 +22,7 @@ test("nodens.service answers through kill -9, and is there again", async (contex
   await stage.install();
   await stage.fallsBackTo(0);
   // Long enough for each lookup to be seen before there is another process.
-  machine.write(DROP_IN, "[Service]\nRestartSec=2s\n");
+  machine.write(DROP_IN, "[Service]\nRestartSec=1s\n");
   await machine.run("systemctl", "daemon-reload");
   const pid = await machine.property("nodens", "MainPID");
   await machine.run("systemctl", "kill", "-s", "KILL", "nodens");
@@ -247,14 +247,29 @@ test("containers behind a bridge are answered at the same address", async (conte
   assert.equal(await ask("two.example.org"), SERVERS[0].answer, "the fallback answers");
 });
 
+test("nodens install on loopback leaves names to the next server when nodens is gone", async (context) => {
+  const stage = await Stage.make(context, PLAIN_FILE);
+  const { machine } = stage;
+  await stage.install("-address", "127.0.0.1");
+  await stage.asksNodens("first");
+  assert.doesNotMatch(await machine.run("iptables-save"), /nodens/);
+  await machine.run("systemctl", "stop", "nodens");
+  assert.deepEqual(await machine.lookUp("second.example.org"), [SERVERS[0].answer]);
+  await machine.run(INSTALLED, "uninstall");
+});
+
 test("nodens.service is well formed and well shut in", async (context) => {
   const stage = await Stage.make(context, PLAIN_FILE);
   const { machine } = stage;
-  await stage.install("-keep-resolver", "-address", "127.0.0.1");
-  assert.match(machine.read("/etc/resolv.conf")!, /^nameserver 192/m);
-  const { stdout } = await machine.attempt(["dig", "+short", "@127.0.0.1", "a.example.org"]);
+  const found = machine.read("/etc/resolv.conf")!;
+  await stage.install("-keep-resolver");
+  assert.equal(machine.read("/etc/resolv.conf"), found);
+  const { stdout } = await machine.attempt(["dig", "+short", `@${ADDRESS}`, "a.example.org"]);
   assert.equal(stdout.trim(), SERVERS[0].answer);
-  const verified = await machine.attempt(["systemd-analyze", "verify", "nodens.service"]);
+  await machine.run(INSTALLED, "uninstall");
+  await stage.install();
+  const units = ["nodens.service", "nodens-resolver.path", "nodens-resolver.service"];
+  const verified = await machine.attempt(["systemd-analyze", "verify", ...units]);
   assert.deepEqual([verified.code, verified.stderr], [0, ""]);
   const text = await machine.run("systemd-analyze", "security", "nodens.service", "--no-pager");
   const exposure = Number(/exposure level for nodens\.service: ([\d.]+)/.exec(text)![1]);
