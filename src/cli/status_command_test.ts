@@ -18,6 +18,8 @@ const ENDPOINTS = [
 
 interface Node {
   readonly kind: string | null;
+  /** Default `nodelocaldns`. */
+  readonly linkName?: string;
   readonly lease?: LeaseKind;
   readonly held?: readonly string[];
   /** Changes the rules of a table before it is looked at. */
@@ -28,7 +30,9 @@ interface Node {
 }
 
 /** A node on which all rules for ADDRESS are there. */
-function toolsOf({ kind, lease = "tun", held = [ADDRESS], change = (_, rules) => rules }: Node) {
+function toolsOf(node: Node) {
+  const { kind, lease = "tun", held = [ADDRESS], change = (_, rules) => rules } = node;
+  const { linkName: name = "nodelocaldns" } = node;
   const machine = new SimIptables();
   const fallbacks = new Map([[ADDRESS, ENDPOINTS]]);
   const addresses = [ADDRESS];
@@ -38,9 +42,10 @@ function toolsOf({ kind, lease = "tun", held = [ADDRESS], change = (_, rules) =>
     const texts = rules.map((rule) => `${rule.chain} ${ruleText(rule)}`);
     machine.tables.set(`nft 4 ${table}`, change(table, texts));
   }
-  const link = { index: 7, name: "nodelocaldns", isUp: true, isMultiQueue: true, master: 0 };
+  const link = { index: 7, name, isUp: true, isMultiQueue: true, master: 0 };
   const links = {
-    findLink: () => (kind === null ? null : { ...link, kind }),
+    findLink: (wanted: string | number) =>
+      kind === null || ![7, name].includes(wanted) ? null : { ...link, kind },
     links: () => [],
     addresses: () =>
       held.map((address) => ({ address, prefixLength: 32, linkIndex: 7, scope: 254 })),
@@ -89,6 +94,16 @@ test("statusCommand() says what is missing, double and unwanted, with exit code 
   assert.match(drift[1]!, /: double raw /);
   assert.match(drift[2]!, /: unwanted raw OUTPUT .* -j LOG$/);
   assert.equal(code, 1);
+});
+
+test("statusCommand() finds the link that has another name, but for that of kube-proxy", async () => {
+  const found = await run({ kind: "tun", linkName: "nodelocaldns0" });
+  assert.deepEqual(found.out, [
+    "lease    tun, nodelocaldns0 (tun, up)",
+    `address  ${ADDRESS}: local; 20 of 20 rules; ${FALLS_BACK}; ${ANSWERED}`,
+  ]);
+  const { out } = await run({ kind: "dummy", linkName: "kube-ipvs0" });
+  assert.equal(out[0], "lease    none in force, no link");
 });
 
 test("statusCommand() tells what a killed process left: rules that are left over", async () => {

@@ -8,6 +8,8 @@ import { desiredRules } from "./desired_rules.ts";
 import { Iptables } from "./iptables.ts";
 import type { SavedRule } from "./iptables_text.ts";
 import { findTables, type LeftoverRequest, type LeftoverTools } from "./leftovers.ts";
+import { IPVS_LINK } from "./proxy_mode.ts";
+import type { Link } from "./rtnetlink.ts";
 import { type AddressRules, addressOf, reportRules } from "./rule_report.ts";
 import { type Endpoint, familyOfAddress, type LeaseKind } from "./settings.ts";
 
@@ -38,16 +40,16 @@ export async function readStatus(
   request: LeftoverRequest,
   tools: LeftoverTools,
 ): Promise<InterceptionStatus> {
-  const link = tools.links.findLink(request.interfaceName);
-  const local = new Set(
-    link === null ? [] : tools.links.addresses(link.index).map(({ address }) => address),
-  );
   const iptables = new Iptables({ machine: tools.machine });
   const [observed, tables] = await Promise.all([
     iptables.observe({ families: [4, 6], withNat: true }),
     findTables(tools.machine),
   ]);
   const named = observed.flatMap(({ words }) => addressOf(words) ?? []);
+  const link = findHolder(request.interfaceName, named, tools.links);
+  const local = new Set(
+    link === null ? [] : tools.links.addresses(link.index).map(({ address }) => address),
+  );
   const addresses = [...new Set([...request.addresses, ...local, ...named])];
   const isOwned = tables.some((table) => table.isOwned);
   const lease = local.size === 0 ? null : inferLease(link?.kind ?? "", isOwned, observed);
@@ -73,6 +75,22 @@ export async function readStatus(
       };
     }),
   };
+}
+
+/**
+ * The link of that name; where there is none, the one that holds an address of our rules. Manifests
+ * and services name it otherwise than the default, and who asks need not know how.
+ */
+function findHolder(
+  name: string,
+  addresses: readonly string[],
+  links: LeftoverTools["links"],
+): Link | null {
+  const named = links.findLink(name);
+  if (named !== null) return named;
+  const holder = links.addresses(0).find(({ address }) => addresses.includes(address));
+  const link = holder === undefined ? null : links.findLink(holder.linkIndex);
+  return link?.name === IPVS_LINK ? null : link;
 }
 
 function inferLease(linkKind: string, isOwned: boolean, rules: readonly SavedRule[]): LeaseKind {

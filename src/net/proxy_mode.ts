@@ -50,7 +50,8 @@ export interface IpvsConflict {
   readonly message: string;
 }
 
-const IPVS_LINK = "kube-ipvs0";
+/** Holds every ClusterIP in IPVS mode. */
+export const IPVS_LINK = "kube-ipvs0";
 const FAMILIES: readonly Family[] = [4, 6];
 const NO_SUCH_TABLE = /No such file or directory/;
 
