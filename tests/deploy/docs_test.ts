@@ -19,7 +19,10 @@ import {
 } from "./support/expressions.ts";
 
 const ROOT = join(DEPLOY, "..");
-const COMMANDS = ["check", "config", "fmt", "query", "rules", "status", "cleanup", "doctor"];
+const COMMANDS = [
+  ...["check", "config", "fmt", "query", "rules", "status", "cleanup", "doctor"],
+  ...["install", "uninstall", "resolver"],
+];
 
 /** Flags of node-cache that it does not have any more, named to say so. */
 const FORMER_FLAGS = ["setupebtables", "intfname"];
