@@ -82,6 +82,14 @@ const FOREIGN_FLAGS = new Set([
     "dry-run",
     "force-cleanup",
     "previous",
+    "restore",
+    "image",
+    "mode",
+    "local-ip",
+    "timeout",
+    "kubeconfig",
+    "force",
+    "keep-config",
     "systemd",
     "purge",
   ],
@@ -152,6 +160,32 @@ test("files that commands of the pages name are there", () => {
         const found = existsSync(join(ROOT, file)) || made.has(file);
         assert.ok(found, `${path} names ${file}: ${line.trim()}`);
       }
+    }
+  }
+});
+
+test("options of install.sh and uninstall.sh that the pages name are theirs", () => {
+  const common = readFileSync(join(ROOT, "hack/cluster.sh"), "utf8");
+  for (const script of ["install.sh", "uninstall.sh"]) {
+    const own = readFileSync(join(ROOT, "hack", script), "utf8");
+    let count = 0;
+    for (const { path, text } of PAGES) {
+      for (const [line] of text.matchAll(new RegExp(`\\./${script} .*--.*`, "g"))) {
+        for (const option of line.match(/--[a-z-]+/g) ?? []) {
+          count += 1;
+          assert.ok(own.includes(option) || common.includes(option), `${path}: ${line}`);
+        }
+      }
+    }
+    assert.ok(count > 0, script);
+  }
+  for (const [, options = ""] of MANUAL.text.matchAll(/^\| (`--[^|]*) \|/gm)) {
+    for (const option of options.match(/--[a-z-]+/g) ?? []) {
+      const scripts = ["cluster.sh", "install.sh", "uninstall.sh"];
+      const isKnown = scripts.some((name) =>
+        readFileSync(join(ROOT, "hack", name), "utf8").includes(option),
+      );
+      assert.ok(isKnown, option);
     }
   }
 });
