@@ -1,8 +1,8 @@
 /**
- * The second playground of hack/run.sh: two nodes in network namespaces, an API server of paper, and
- * pods that are real containers of the image. What is done there is what an operator does, with
- * hack/install.sh, hack/uninstall.sh and the real kubectl. On every node programs ask all the while,
- * and what they lose is counted.
+ * The second playground of hack/run.sh: two nodes in network namespaces, an API server of paper,
+ * and pods that are real containers of the image. What is done there is what an operator does, with
+ * hack/install.sh, hack/uninstall.sh and the real kubectl. On every node programs ask all the
+ * while, and what they lose is counted.
  */
 
 import type { PlayCluster } from "../tests/install/support/play_cluster.ts";
@@ -36,9 +36,9 @@ interface BusyPlace {
 
 export async function playCluster(stage: Stage, ending: Ending): Promise<void> {
   stage.say(`
-This machine plays a cluster of two nodes, in network namespaces, with kube-proxy's rules and kube-dns.
-The API server is one of paper; kubectl is real, and so are the containers. On each node a pod asks
-${SERVICE} all the time, by UDP and TCP, and what it is not answered is counted.`);
+This machine plays a cluster of two nodes, in network namespaces, with kube-proxy's rules and
+kube-dns. The API server is one of paper; kubectl is real, and so are the containers. On each node a
+pod asks ${SERVICE} all the time, by UDP and TCP, and what it is not answered is counted.`);
   const play = await createPlayCluster(ending);
   const operator = new Operator(ending, play.cluster);
   const places: BusyPlace[] = [];

@@ -85,9 +85,9 @@ export class Interception {
     return this.#state === "intercepting";
   }
 
-  /** Whether another instance holds the addresses as well. */
+  /** Whether somebody goes on answering at our addresses: an instance of ours, another agent. */
   get hasSuccessor(): boolean {
-    return this.#lease?.isHeldByOthers() === true;
+    return this.#isHeldByOthers || this.#options.addresses.every(this.#parts.isShared);
   }
 
   /** Does what has no effect yet, lease and rules, while workers are being started. */
@@ -156,6 +156,10 @@ export class Interception {
       this.#parts.events.warn(`left rules behind: ${advice}`);
     }
     clearTimeout(timer);
+  }
+
+  get #isHeldByOthers(): boolean {
+    return this.#lease?.isHeldByOthers() === true;
   }
 
   async #prepare(): Promise<void> {
@@ -349,7 +353,7 @@ export class Interception {
     const { removeRules, keptRules, nowMs } = this.#parts;
     // As long as another instance holds the addresses the rules are its own, too.
     const endMs = nowMs() + CLOSE_MS_MAX;
-    for (let isDone = this.hasSuccessor; !isDone && nowMs() < endMs; ) {
+    for (let isDone = this.#isHeldByOthers; !isDone && nowMs() < endMs; ) {
       try {
         await removeRules(keptRules(this.#desired));
         isDone = true;

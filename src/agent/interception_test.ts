@@ -312,6 +312,19 @@ test("suspend() in the middle of a take has the last word", async () => {
   assert.equal(fixture.interception.isIntercepting, false);
 });
 
+test("hasSuccessor is another instance, or an agent at each of our addresses", async () => {
+  const fixture = await new Fixture().taken();
+  assert.equal(fixture.interception.hasSuccessor, false);
+  fixture.isHeld = true;
+  assert.equal(fixture.interception.hasSuccessor, true);
+  fixture.isHeld = false;
+  fixture.isShared = true;
+  assert.equal(fixture.interception.hasSuccessor, true);
+  await fixture.interception.release();
+  await fixture.interception.close();
+  assert.match(fixture.takeDone(), /unrules/, "an agent's rules are its own, and ours go");
+});
+
 test("close() leaves the rules to another instance that holds the addresses", async () => {
   const fixture = await new Fixture().taken();
   await fixture.interception.release();

@@ -63,7 +63,7 @@ test("CA certificates of the image are those that upstreams by TLS are held agai
   // A file that the runtime loads first, in a folder that only this program sees.
   const script = [
     'mount -t tmpfs none "$1/tmp" && printf %s "$2" >"$1/tmp/count.cjs"',
-    'NODE_OPTIONS=--require=/tmp/count.cjs exec chroot "$1" /nodens version',
+    'NODE_OPTIONS=--require=./tmp/count.cjs exec chroot "$1" /nodens version',
   ].join(" && ");
   const words = ["-m", "sh", "-c", script, "sh", rootfs, code];
   const text = execFileSync("unshare", words, { encoding: "utf8" });

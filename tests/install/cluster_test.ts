@@ -1,4 +1,4 @@
-/** The playground of `hack/run.sh --cluster`: scripts, manifests, image and kubectl, all of it real. */
+/** The playground of `hack/run.sh --cluster`: scripts, manifests, image and kubectl are real. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,8 +1,8 @@
 /**
  * An API server for the real kubectl, by plain HTTP on the loopback address: discovery, objects
- * with get, list, watch, create, patch and delete, logs, access reviews. What is not there: OpenAPI (so
- * `--validate=false`), tables, server-side apply, and `exec`, which kubectl speaks SPDY for: it is
- * `GET /exec/NAMESPACE/POD?word=...` here, which a wrapper around kubectl asks (run_script.ts).
+ * with get, list, watch, create, patch and delete, logs, access reviews. What is not there: OpenAPI
+ * (so `--validate=false`), tables, server-side apply, and `exec`, which kubectl speaks SPDY for: it
+ * is `GET /exec/NAMESPACE/POD?word=...` here, which a wrapper around kubectl asks (run_script.ts).
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

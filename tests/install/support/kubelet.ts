@@ -1,7 +1,7 @@
 /**
  * The kubelets of all nodes, on paper: start the pods that were given to a node by a `PodRunner`,
- * ask whether they are ready, write their status, and stop them when they are to go. A node that is not
- * ready does none of it. Owns the running pods.
+ * ask whether they are ready, write their status, and stop them when they are to go. A node that is
+ * not ready does none of it. Owns the running pods.
  */
 
 import type { ObjectStore } from "./object_store.ts";

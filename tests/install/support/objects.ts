@@ -50,7 +50,7 @@ export function configMap(name: string, data: Record<string, string>): KubeObjec
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: NAMESPACE }, data };
 }
 
-/** node-cache as its manual has it installed; or k8s-local-dns, which is the same by another name. */
+/** node-cache as its manual has it; or k8s-local-dns, which is the same by another name. */
 export function olderAgent(name: string, localIps: string, corefile: string): KubeObject[] {
   const labels = { "k8s-app": name };
   const args = [
