@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of this folder: installs what nodens needs to be built and tested.
 # Source it from the repository's root. Quick and silent when all is there.
 
@@ -26,6 +27,7 @@ apt_install() {
   local as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
   echo "installing $1 ..." >&2
+  # shellcheck disable=SC2016 # the inner shell's
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     sh -c 'apt-get -qq install -y --no-install-recommends "$1" >/dev/null 2>&1 ||
       { apt-get -qq update && apt-get -qq install -y --no-install-recommends "$1"; } >/dev/null' - "$1"

@@ -29,6 +29,8 @@ need_machine_tools
 need_old_kubectl
 need_kubernetes_apis
 
+need_command shellcheck shellcheck
+
 reports=dist/.tests
 rm -rf "$reports"
 mkdir -p "$reports"
@@ -74,6 +76,7 @@ deno_tests() {
 
 step lint node_modules/.bin/biome check --error-on-warnings .
 step types node_modules/.bin/tsc -p .
+step shellcheck shellcheck -x hack/*.sh .ci/run
 step build "$node26" build/sea.ts
 # Under Node 26: units and house rules; under Deno all that do not need the executable.
 step node node_tests node --test-concurrency=2 \
@@ -85,6 +88,8 @@ step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
 step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
 # What is deployed beside it: dashboard, alerts and manual, on a Prometheus in such a namespace.
 step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
+# install.sh and uninstall.sh: on clusters of paper, and on one whose pods are real containers.
+step install node_tests install --test-concurrency=1 'tests/install/**/*_test.ts'
 # Machines with systemd as their process 1, in namespaces: root again.
 step systemd node_tests systemd --test-concurrency=1 'tests/systemd/**/*_test.ts'
 
