@@ -70,11 +70,12 @@ set_option() {
 # The Service that pods ask: dns_service, dns_ips (with blanks), dns_selector (lines "KEY: VALUE").
 find_dns_service() {
   dns_service=''
-  local candidate
+  local candidate all
+  all=$(kube get services -o name)
   for candidate in kube-dns coredns rke2-coredns-rke2-coredns $(kube get services -l k8s-app=kube-dns -o name); do
     candidate=${candidate#service/}
     case "$candidate" in *-upstream | *-uncached | "$name"*) continue ;; esac
-    exists service "$candidate" || continue
+    printf '%s\n' "$all" | grep -qx "service/$candidate" || continue
     dns_service=$candidate
     break
   done
@@ -478,7 +479,7 @@ remove_agents() {
 
 main() {
   read_options "$@"
-  check_cluster 'create daemonsets' 'create services' 'create configmaps' 'delete daemonsets'
+  check_cluster 'create daemonsets' 'create services' 'delete daemonsets'
   find_dns_service
   find_domain
   find_families

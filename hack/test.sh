@@ -88,8 +88,8 @@ step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
 step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
 # What is deployed beside it: dashboard, alerts and manual, on a Prometheus in such a namespace.
 step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
-# install.sh and uninstall.sh: on clusters of paper, and on one whose pods are real containers.
-step install node_tests install --test-concurrency=1 'tests/install/**/*_test.ts'
+# install.sh and uninstall.sh, with the real kubectl on clusters of paper.
+step install node_tests install --test-concurrency=2 'tests/install/**/*_test.ts'
 # Machines with systemd as their process 1, in namespaces: root again.
 step systemd node_tests systemd --test-concurrency=1 'tests/systemd/**/*_test.ts'
 

@@ -7,7 +7,7 @@
 # is looked at on every node whether anything is left, and only then the rest is deleted, last of all the
 # Services that running pods ask.
 #
-#   --restore            bring back what install.sh has taken the place of, before nodens goes
+#   --restore            bring back what install.sh has taken the place of, before nodens goes, or after
 #   --force-cleanup      remove what is left on nodes where nodens died or does not end, too
 #   --force              go on although kubelets hand out an address that only nodens answers at
 #   --keep-config        leave the ConfigMap nodens there
@@ -94,7 +94,8 @@ restore_agents() {
   done
   [ "$objects" -gt 0 ] || fail "Cannot restore: the ConfigMap $saved is empty"
   for key in $(saved_keys | sed -n 's/^daemonset\.//p'); do
-    wait_daemonset "$key" || fail "Cannot restore: $key is not ready on every node, and nodens goes on: see kubectl -n $namespace describe daemonset $key"
+    wait_daemonset "$key" ||
+      fail "Cannot restore: $key is not ready on every node, and nodens goes on: see kubectl -n $namespace logs daemonset/$key. If it wants a port that nodens has: run this without --restore, and then with it; kube-dns answers in between"
   done
 }
 
@@ -201,7 +202,7 @@ main() {
   read_options "$@"
   check_cluster 'delete daemonsets' 'create daemonsets' 'delete services'
   read_daemonset
-  if [ -z "$is_there" ] && [ -z "$force_cleanup" ] && ! exists service nodens-upstream; then
+  if [ -z "$is_there$force_cleanup$restore" ] && ! exists service nodens-upstream; then
     say "nodens is not installed in $namespace: nothing to do (--force-cleanup looks at the nodes all the same)"
     return 0
   fi

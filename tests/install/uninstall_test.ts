@@ -3,20 +3,22 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type ClusterOptions, FakeCluster } from "./support/fake_cluster.ts";
-import { clusterObjects } from "./support/objects.ts";
+import { clusterObjects, olderAgent } from "./support/objects.ts";
 import { type Behaviour, PaperRunner, type PodFacts } from "./support/paper_runner.ts";
+import type { KubeObject } from "./support/resources.ts";
 import { Operator } from "./support/run_script.ts";
 
 type Setting = Partial<ClusterOptions> & {
   readonly behaviour?: (facts: PodFacts) => Behaviour;
   readonly args?: readonly string[];
+  readonly others?: readonly KubeObject[];
 };
 
 /** A cluster on which nodens has been installed. */
 async function installed(context: TestContext, setting: Setting = {}) {
-  const { behaviour, args = [], ...options } = setting;
+  const { behaviour, args = [], others = [], ...options } = setting;
   const runner = new PaperRunner(behaviour);
-  const objects = clusterObjects();
+  const objects = [...clusterObjects(), ...others];
   const cluster = await FakeCluster.start(context, { objects, runner, ...options });
   const operator = new Operator(context, cluster);
   const done = await operator.install({ args });
@@ -104,6 +106,17 @@ test("uninstall.sh refuses while kubelets hand out the link-local address", asyn
   assert.match(refused.stderr, /the kubelet of node-a tells pods to ask 169\.254\.20\.10/);
   assert.deepEqual(at.cluster.server.writes, []);
   assert.equal((await at.operator.uninstall({ args: ["--force"] })).code, 0);
+});
+
+test("uninstall.sh --restore works when nodens is gone already", async (context) => {
+  const others = olderAgent("node-local-dns", "10.96.0.10", ".:53 {\n    cache\n}\n");
+  const at = await installed(context, { others });
+  assert.equal((await at.operator.uninstall()).code, 0);
+  assert.ok(!at.names().includes("DaemonSet node-local-dns"));
+  const done = await at.operator.uninstall({ args: ["--restore"] });
+  assert.equal(done.code, 0, done.stdout + done.stderr);
+  assert.ok(at.names().includes("DaemonSet node-local-dns"));
+  assert.ok(!at.names().includes("ConfigMap nodens-before"));
 });
 
 test("uninstall.sh --restore has nothing to bring back where nobody was before", async (context) => {
