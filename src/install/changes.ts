@@ -19,6 +19,8 @@ export class Changes {
   /** What was there before this run. */
   readonly #before = new Map<string, Found>();
   readonly #undos: (() => Promise<void>)[] = [];
+  /** Those that put files back, and so come before programs that go by them. */
+  readonly #fileUndos: (() => void)[] = [];
   #count = 0;
 
   constructor(state: InstallState, options: ChangesOptions) {
@@ -63,9 +65,16 @@ export class Changes {
     say(`ran ${text}`);
   }
 
+  /** Puts a file in place that is too large to be held, with the way back. */
+  async place(text: string, place: () => void, undo: () => void): Promise<void> {
+    if (!this.#options.isDryRun) this.#fileUndos.push(undo);
+    await this.act(text, async () => place());
+  }
+
   /** Takes all of this run back, the last change first: files, and then what has to be run. */
   async undo(): Promise<void> {
     for (const [path, found] of [...this.#before].reverse()) put(this.#options.host, path, found);
+    for (const undo of this.#fileUndos.reverse()) undo();
     for (const undo of this.#undos.reverse()) await undo();
   }
 }

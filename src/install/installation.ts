@@ -191,21 +191,23 @@ async function placeExecutable(changes: Changes, { host }: Subject): Promise<boo
   const previous = join(host.root, PREVIOUS_PATH);
   if (isSameFile(host.executable, target)) return false;
   const hadOne = existsSync(target);
-  await changes.act(
+  let isKept = false;
+  await changes.place(
     `cp ${host.executable} ${EXECUTABLE_PATH}`,
-    async () => {
+    () => {
       mkdirSync(dirname(target), { recursive: true });
       copyFileSync(host.executable, `${target}.new`);
       if (hadOne) {
         rmSync(previous, { force: true });
         linkSync(target, previous);
+        isKept = true;
       }
       renameSync(`${target}.new`, target);
     },
-    async () => {
+    () => {
       rmSync(`${target}.new`, { force: true });
       if (!hadOne) rmSync(target, { force: true });
-      else if (existsSync(previous)) renameSync(previous, target);
+      else if (isKept) renameSync(previous, target);
     },
   );
   return true;

@@ -188,7 +188,7 @@ test("nodens uninstall takes back what an installation has begun that was killed
   }
 });
 
-test("nodens install brings a new executable, and the one before back", async (context) => {
+test("nodens install brings a new executable, and the one before back, also by itself", async (context) => {
   const stage = await Stage.make(context, PLAIN_FILE);
   const { machine } = stage;
   await stage.install();
@@ -203,6 +203,13 @@ test("nodens install brings a new executable, and the one before back", async (c
   await machine.run(`${INSTALLED}.previous`, "install", "-systemd");
   assert.equal(await running(), first);
   await stage.answersFrom(0, "first");
+  // A new version that does not start: only this one is let start from now on.
+  machine.write(DROP_IN, `[Service]\nExecStartPre=+cmp ${EXECUTABLE} ${INSTALLED}\n`);
+  const { code, stderr } = await machine.attempt(["/opt/nodens", "install", "-systemd"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^nodens: Cannot start nodens: /m);
+  assert.equal(await running(), first);
+  await stage.answersFrom(0, "second");
 });
 
 test("nodens install changes nothing where no DNS server answers", async (context) => {
