@@ -91,7 +91,7 @@ step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
 # install.sh and uninstall.sh, with the real kubectl on clusters of paper.
 step install node_tests install --test-concurrency=2 'tests/install/**/*_test.ts'
 # Machines with systemd as their process 1, in namespaces: root again.
-step systemd node_tests systemd --test-concurrency=1 'tests/systemd/**/*_test.ts'
+step systemd node_tests systemd --test-concurrency=2 'tests/systemd/**/*_test.ts'
 
 for name in "$@"; do
   [[ $known_steps == *" $name "* ]] || {
