@@ -29,6 +29,8 @@ test("a flood of names fills the cache, and the memory limit holds", async (cont
   const { group } = container;
   const idle = group.memoryHeldBytes();
   await flood(lab);
+  assert.equal(group.oomKillCount(), 0, "the kernel has killed it");
+  assert.ok(container.isRunning, container.log());
   const budget = await metric(lab, "nodens_memory_budget_bytes");
   assert.ok((await metric(lab, "nodens_memory_used_bytes")) > FULL_SHARE * budget, "it is full");
   const held = group.memoryHeldBytes();
