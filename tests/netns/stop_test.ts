@@ -17,7 +17,10 @@ import { monotonicMs } from "./support/load.ts";
 import type { Place } from "./support/namespaces.ts";
 import type { Backend } from "./support/node_state.ts";
 
-/** What cannot be helped: a connection that has to break. */
+/**
+ * What cannot be helped: a connection that has to break. On a busy machine the addresses take longer
+ * to go, and who comes again before that loses a second one.
+ */
 const TCP_LOST_MAX = 1;
 /** Connections that are asked by seldom, all but one or two of them idle at any moment. */
 const IDLE_LOAD = {
@@ -135,6 +138,7 @@ function noteLosses(context: TestContext, event: string, seen: readonly Seen[]):
     "lost by one TCP client",
     Math.max(...seen.map(({ tcp }) => tcp.lostMax)),
     TCP_LOST_MAX,
+    { slack: 1 },
   );
   figures.atMost(
     "answers that were errors",
