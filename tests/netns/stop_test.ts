@@ -18,8 +18,8 @@ import type { Place } from "./support/namespaces.ts";
 import type { Backend } from "./support/node_state.ts";
 
 /**
- * What cannot be helped: a connection that has to break. On a busy machine the addresses take longer
- * to go, and who comes again before that loses a second one.
+ * What cannot be helped: a connection that has to break. On a busy machine the addresses take
+ * longer to go, and who comes again before that loses a second one.
  */
 const TCP_LOST_MAX = 1;
 /** Connections that are asked by seldom, all but one or two of them idle at any moment. */
