@@ -85,8 +85,8 @@ fi
 
 # For those who install with kubectl: as in the repository, so that what documents say holds.
 bundle=()
-for path in LICENSE hack/install.sh hack/uninstall.sh hack/configmap.yaml.sample \
-  deploy/kubernetes deploy/systemd deploy/alerts deploy/grafana deploy/README.md; do
+for path in LICENSE hack/install.sh hack/uninstall.sh hack/cluster.sh hack/configmap.yaml.sample \
+  deploy/kubernetes deploy/systemd deploy/alerts deploy/grafana deploy/*.md; do
   if [ -e "$path" ]; then bundle+=("$path"); else complain "$path is missing"; fi
 done
 pack "$target/nodens-$version-install.tgz" . --transform "s,^,nodens-$version/,S" "${bundle[@]}"

@@ -102,6 +102,16 @@ test("release.sh names its usage", (context) => {
   assert.match(repository.refusal("--push"), /"--push" is not known; usage: /);
 });
 
+test("release.sh packs every script that install.sh and uninstall.sh read", () => {
+  const release = readFileSync(join(ROOT, "hack", "release.sh"), "utf8");
+  for (const script of ["install.sh", "uninstall.sh"]) {
+    const text = readFileSync(join(ROOT, "hack", script), "utf8");
+    const read = [...text.matchAll(/^\s*\. "\$here\/(\S+)"$/gm)].map(([, name = ""]) => name);
+    assert.notEqual(read.length, 0, script);
+    for (const name of [script, ...read]) assert.ok(release.includes(` hack/${name} `), name);
+  }
+});
+
 test("image_index.ts makes one image of two architectures", async (context) => {
   const folder = mkdtempSync(join(tmpdir(), `nodens-index-${process.pid}-`));
   cleanUp(context, () => rmSync(folder, { recursive: true, force: true }));
