@@ -42,6 +42,8 @@ export interface HttpServerOptions {
 
 const RETRY_MS = 5_000;
 const RETRY_ABSENT_MS = 500;
+/** At a start the address may be one that is about to be taken over: then nothing is wrong. */
+const ABSENT_TRIES_MAX = 3;
 const REQUEST_MS_MAX = 5_000;
 const IDLE_MS_MAX = 60_000;
 /** A scraper holds one. */
@@ -57,6 +59,8 @@ export class HttpServer {
   readonly #server: Server;
   readonly #place: { readonly host?: string; readonly port: number } | null;
   #lastProblem = "";
+  /** Tries in a row for which the machine did not have the address. */
+  #absentCount = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -102,6 +106,7 @@ export class HttpServer {
     server.on("connection", (socket) => socket.unref());
     server.on("listening", () => {
       this.#lastProblem = "";
+      this.#absentCount = 0;
       this.#options.onListening?.(this.port ?? 0);
     });
     server.on("error", (error: NodeJS.ErrnoException) => this.#retry(error));
@@ -111,9 +116,12 @@ export class HttpServer {
   #retry(error: NodeJS.ErrnoException): void {
     if (this.#isClosed) return;
     const { address, onProblem, retryMs = RETRY_MS } = this.#options;
-    const waitMs = error.code === "EADDRNOTAVAIL" ? Math.min(retryMs, RETRY_ABSENT_MS) : retryMs;
+    const isAbsent = error.code === "EADDRNOTAVAIL";
+    const waitMs = isAbsent ? Math.min(retryMs, RETRY_ABSENT_MS) : retryMs;
+    this.#absentCount = isAbsent ? this.#absentCount + 1 : 0;
+    const isExpected = isAbsent && this.#absentCount <= ABSENT_TRIES_MAX;
     const problem = `Cannot serve ${this.what} on ${address}: ${describe(error)}`;
-    if (problem !== this.#lastProblem) {
+    if (problem !== this.#lastProblem && !isExpected) {
       this.#lastProblem = problem;
       onProblem(`${problem}: trying again every ${waitMs / 1_000} s`);
     }
