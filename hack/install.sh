@@ -96,7 +96,12 @@ find_dns_service() {
 # domain: of CoreDNS' Corefile, or kube-dns' arguments.
 find_domain() {
   local found
-  found=$(field configmap coredns '{.data.Corefile}' | sed -n 's/^[[:space:]]*kubernetes[[:space:]]\{1,\}\([a-zA-Z0-9.-]*\).*/\1/p' | head -n 1)
+  # RKE2 has named ConfigMap and Service alike.
+  found=$({
+    field configmap coredns '{.data.Corefile}'
+    printf '\n'
+    field configmap "$dns_service" '{.data.Corefile}'
+  } | sed -n 's/^[[:space:]]*kubernetes[[:space:]]\{1,\}\([a-zA-Z0-9.-]*\).*/\1/p' | head -n 1)
   [ -n "$found" ] || found=$(field deployment kube-dns '{.spec.template.spec.containers[*].args}' |
     sed -n 's/.*--domain=\([a-zA-Z0-9.-]*\).*/\1/p')
   domain=${found:-cluster.local}
@@ -116,7 +121,12 @@ find_families() {
 find_proxy() {
   proxy=unknown
   local found
-  found=$(field configmap kube-proxy '{.data.config\.conf}' | sed -n 's/^[[:space:]]*mode:[[:space:]]*"\{0,1\}\([a-z]*\).*/\1/p' | head -n 1)
+  # EKS calls it kube-proxy-config.
+  found=$({
+    field configmap kube-proxy '{.data.config\.conf}'
+    printf '\n'
+    field configmap kube-proxy-config '{.data.config}'
+  } | sed -n 's/^[[:space:]]*mode:[[:space:]]*"\{0,1\}\([a-z]*\).*/\1/p' | head -n 1)
   [ -n "$found" ] || found=$(field daemonset kube-proxy '{.spec.template.spec.containers[*].command} {.spec.template.spec.containers[*].args}' |
     sed -n 's/.*--proxy-mode=\([a-z]*\).*/\1/p')
   if [ -n "$found" ]; then

@@ -156,6 +156,24 @@ for (const { what, shape, version, localIps, hasFilter, check } of SHAPES) {
   });
 }
 
+test("install.sh finds out what EKS and RKE2 keep under other names", async (context) => {
+  const dnsName = "rke2-coredns-rke2-coredns";
+  const others = [
+    configMap("kube-proxy-config", { config: 'kind: X\nmode: "ipvs"\n' }),
+    configMap(dnsName, {
+      Corefile: ".:53 {\n    kubernetes rke.example.org in-addr.arpa {\n    }\n}\n",
+    }),
+  ];
+  const at = await prepare(context, { shape: { dnsName, proxyMode: null, domain: null }, others });
+  const { code, stdout } = await at.operator.install({ args: ["--dry-run"] });
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /kube-proxy: ipvs/);
+  assert.match(
+    stdout,
+    /Service rke2-coredns-rke2-coredns, 10\.96\.0\.10, domain rke\.example\.org$/m,
+  );
+});
+
 test("install.sh upgrades one node after the other, and leaves the ConfigMap alone", async (context) => {
   const at = await prepare(context);
   expectDone(await at.operator.install());

@@ -13,7 +13,8 @@ export interface ClusterShape {
   readonly selector?: Readonly<Record<string, string>>;
   /** kube-proxy's; null is no kube-proxy. */
   readonly proxyMode?: string | null;
-  readonly domain?: string;
+  /** In the ConfigMap coredns; null is no such ConfigMap. */
+  readonly domain?: string | null;
 }
 
 export function clusterObjects(shape: ClusterShape = {}): KubeObject[] {
@@ -29,7 +30,7 @@ export function clusterObjects(shape: ClusterShape = {}): KubeObject[] {
   return [
     ...nodes.map((name) => nodeNamed(name)),
     dns,
-    configMap("coredns", { Corefile: corefile }),
+    ...(domain === null ? [] : [configMap("coredns", { Corefile: corefile })]),
     ...(proxyMode === null ? [] : [proxy]),
   ];
 }
