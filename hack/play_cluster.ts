@@ -86,6 +86,20 @@ pod asks ${SERVICE} all the time, by UDP and TCP, and what it is not answered is
   await play.removeNodeCache();
   await showAnswers(stage, places, { udp: 1, tcp: 1, by: "kube-dns" });
   await showUntouched(stage, play, places);
+
+  stage.title("6. A node whose nodens dies, and the removal there");
+  await show("./install.sh", operator.install(), { udp: 0, tcp: 1, by: "nodens" });
+  const dead = places[1]!;
+  play.killOn(dead.name);
+  await showAnswers(stage, [dead], { udp: 1, tcp: 2, by: "kube-dns" });
+  const left = (await dead.lab.rules(4)).filter((rule) => rule.includes('"nodens: '));
+  stage.fact(
+    left.length > 0,
+    `${left.length} rules are left on ${dead.name}, and lead nobody astray`,
+  );
+  const force = operator.uninstall({ args: ["--force-cleanup"] });
+  await show("./uninstall.sh --force-cleanup", force, { udp: 0, tcp: 1, by: "kube-dns" });
+  await showUntouched(stage, play, places);
   for (const { clients } of places) await clients.stop();
 }
 

@@ -83,15 +83,24 @@ export interface RunnerParts {
 /** Containers with runc. Other pods, which tests stand in for, are for others to run. */
 export class ContainerRunner implements PodRunner {
   readonly #parts: RunnerParts;
+  /** The newest of each node. */
+  readonly #pods = new Map<string, ContainerPod>();
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
   }
 
+  /** Kills what runs on a node; it does not come back, as where the kubelet has gone as well. */
+  killOn(node: string): void {
+    this.#pods.get(node)?.kill();
+  }
+
   start(pod: KubeObject, node: KubeObject): RunningPod {
     const lab = this.#parts.labs.get(node.metadata.name);
     if (lab === undefined) throw new Error(`There is no laboratory for ${node.metadata.name}`);
-    return new ContainerPod(pod, lab, this.#parts);
+    const started = new ContainerPod(pod, lab, this.#parts);
+    this.#pods.set(node.metadata.name, started);
+    return started;
   }
 }
 
@@ -127,6 +136,12 @@ class ContainerPod implements RunningPod {
     this.#isReady = false;
     await this.#container?.stop(graceMs);
     await this.#life;
+  }
+
+  kill(): void {
+    this.#isStopping = true;
+    this.#isReady = false;
+    this.#container?.kill("SIGKILL");
   }
 
   async logs(container: string | null): Promise<string> {

@@ -37,6 +37,8 @@ export interface PlayCluster {
   readonly labs: ReadonlyMap<string, Lab>;
   /** Of the cluster without anybody's agent; as `ObjectStore.names` has them. */
   readonly objectsBefore: readonly string[];
+  /** Kills nodens on a node, where nobody starts it again. */
+  killOn(node: string): void;
   /** Installs it, and waits until it is ready on every node. */
   addNodeCache(localIps: string): Promise<void>;
   /** Deletes its objects, and waits until its pods have ended. */
@@ -66,6 +68,7 @@ export async function createPlayCluster(context: Ending): Promise<PlayCluster> {
     store.list("Pod").filter(({ metadata }) => metadata.name.startsWith(NODE_CACHE));
   return {
     ...{ cluster, labs, objectsBefore: store.names() },
+    killOn: (node) => nodens.killOn(node),
     async addNodeCache(localIps) {
       for (const object of olderAgent(NODE_CACHE, localIps, COREFILE)) store.create(object);
       const isUp = () => pods().filter(isReady).length === NODE_NAMES.length;
