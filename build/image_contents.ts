@@ -17,7 +17,7 @@ const ALLOWED: readonly RegExp[] = [
   /^(bin|lib|lib64|sbin)$/,
   /^(dev|etc|proc|run|sys|tmp)$/,
   /^etc\/nsswitch\.conf$/,
-  /^etc\/ssl(\/cert\.pem|\/certs(\/ca-certificates\.crt)?)?$/,
+  /^etc\/ssl(\/certs(\/ca-certificates\.crt)?)?$/,
   /^usr(\/(bin|lib|lib64|sbin|share))?$/,
   /^usr\/bin\/ip$/,
   /^usr\/sbin\/(ip|ip6?tables(-(nft|legacy))?(-(save|restore))?|xtables-(nft|legacy)-multi)$/,

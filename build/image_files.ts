@@ -106,8 +106,6 @@ function addCertificates(root: RootFileSystem, from: Packages): void {
   const broken = texts.findIndex((text) => !text.endsWith(PEM_END));
   if (broken >= 0) throw new Error(`Cannot bundle CA certificates: no. ${broken} is cut off`);
   root.addText("etc/ssl/certs/ca-certificates.crt", texts.join(""), "ca-certificates");
-  // OpenSSL's own name for it.
-  root.addLink("etc/ssl/cert.pem", "certs/ca-certificates.crt", "ca-certificates");
 }
 
 /** Debian's packages as a source of files, and what has been taken from them. */

@@ -78,15 +78,19 @@ step lint node_modules/.bin/biome check --error-on-warnings .
 step types node_modules/.bin/tsc -p .
 step shellcheck shellcheck -x hack/*.sh .ci/run
 step build "$node26" build/sea.ts
+# Folders of tests that are steps of their own, below.
+own_steps='e2e|netns|container|deploy|install|systemd'
 # Under Node 26: units and house rules; under Deno all that do not need the executable.
 step node node_tests node --test-concurrency=2 \
-  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' 'tests/!(e2e|netns|deploy)/**/*_test.ts'
+  'src/**/*_test.ts' 'hack/*_test.ts' 'tests/*_test.ts' "tests/!($own_steps)/**/*_test.ts"
 step deno deno_tests
 # The executable itself, one after the other.
 step e2e node_tests e2e --test-concurrency=1 'tests/e2e/**/*_test.ts'
 # The same in network namespaces, with real rules. Fails without root: what is skipped is forgotten.
 step netns node_tests netns --test-concurrency=1 'tests/netns/**/*_test.ts'
-# What is deployed beside it: dashboard, alerts and manual, on a Prometheus in such a namespace.
+# The image, built if need be, and in containers on a node. Root, too.
+step container node_tests container --test-concurrency=1 'tests/container/**/*_test.ts'
+# What is deployed: manifests and chart, dashboard, alerts and manual.
 step deploy node_tests deploy --test-concurrency=1 'tests/deploy/**/*_test.ts'
 # install.sh and uninstall.sh, with the real kubectl on clusters of paper.
 step install node_tests install --test-concurrency=2 'tests/install/**/*_test.ts'

@@ -62,8 +62,8 @@ test("CA certificates of the image are those that upstreams by TLS are held agai
   const code = `console.log(require("node:tls").getCACertificates("system").length)`;
   // A file that the runtime loads first, in a folder that only this program sees.
   const script = [
-    'mount -t tmpfs none "$1/run" && printf %s "$2" >"$1/run/count.cjs"',
-    'NODE_OPTIONS=--require=/run/count.cjs exec chroot "$1" /nodens version',
+    'mount -t tmpfs none "$1/tmp" && printf %s "$2" >"$1/tmp/count.cjs"',
+    'NODE_OPTIONS=--require=./tmp/count.cjs exec chroot "$1" /nodens version',
   ].join(" && ");
   const words = ["-m", "sh", "-c", script, "sh", rootfs, code];
   const text = execFileSync("unshare", words, { encoding: "utf8" });

@@ -1,7 +1,15 @@
 /** The image as tests want it: built when it is stale, and unpacked once for each digest. */
 
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
@@ -10,6 +18,7 @@ import { VERSION } from "../../../src/version.ts";
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const IMAGES = join(ROOT, "dist", "image");
 const UNPACKED = join(IMAGES, "unpacked");
+const KEPT_COUNT = 5;
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** Of the parts of an OCI image, what is looked at here. */
@@ -86,6 +95,7 @@ export function unpack(archive: string, { digest, layers }: Image): string {
   if (existsSync(target)) return target;
   mkdirSync(UNPACKED, { recursive: true });
   for (const name of readdirSync(UNPACKED)) removeIfAbandoned(name);
+  removeOldest();
   // Renamed when it is whole: others see all of it or nothing.
   const partial = mkdtempSync(join(UNPACKED, `partial-${process.pid}-`));
   const rootfs = join(partial, "rootfs");
@@ -108,6 +118,14 @@ function removeIfAbandoned(name: string): void {
   const pid = /^partial-(\d+)-/.exec(name)?.[1];
   if (pid === undefined || existsSync(`/proc/${pid}`)) return;
   rmSync(join(UNPACKED, name), { recursive: true });
+}
+
+/** Each takes 130 MB. Those that somebody may still use are among the newest. */
+function removeOldest(): void {
+  const found = readdirSync(UNPACKED).filter((name) => name.startsWith("sha256-"));
+  const age = (name: string) => statSync(join(UNPACKED, name)).ctimeMs;
+  const oldest = found.sort((a, b) => age(b) - age(a)).slice(KEPT_COUNT);
+  for (const name of oldest) rmSync(join(UNPACKED, name), { recursive: true, force: true });
 }
 
 function blobOf({ digest }: Descriptor): string {
