@@ -42,12 +42,15 @@ export interface HttpServerOptions {
 
 const RETRY_MS = 5_000;
 const RETRY_ABSENT_MS = 500;
+/** The machine does not have the address; the second is what Deno says then. */
+const ABSENT_CODES: readonly string[] = ["EADDRNOTAVAIL", "EINVAL"];
 /** At a start the address may be one that is about to be taken over: then nothing is wrong. */
 const ABSENT_TRIES_MAX = 3;
 const REQUEST_MS_MAX = 5_000;
 const IDLE_MS_MAX = 60_000;
 /** A scraper holds one. */
 const CONNECTIONS_MAX = 32;
+const ABSENT_TEXT = "the address is not of this machine";
 const TEXT = "text/plain; charset=utf-8";
 
 export class HttpServer {
@@ -116,7 +119,7 @@ export class HttpServer {
   #retry(error: NodeJS.ErrnoException): void {
     if (this.#isClosed) return;
     const { address, onProblem, retryMs = RETRY_MS } = this.#options;
-    const isAbsent = error.code === "EADDRNOTAVAIL";
+    const isAbsent = ABSENT_CODES.includes(error.code ?? "");
     const waitMs = isAbsent ? Math.min(retryMs, RETRY_ABSENT_MS) : retryMs;
     this.#absentCount = isAbsent ? this.#absentCount + 1 : 0;
     const isExpected = isAbsent && this.#absentCount <= ABSENT_TRIES_MAX;
@@ -180,7 +183,8 @@ function send(response: ServerResponse, answer: HttpAnswer, isZipped = false): v
 function describe(error: NodeJS.ErrnoException): string {
   const known: Readonly<Record<string, string>> = {
     EADDRINUSE: "the port is in use by another process",
-    EADDRNOTAVAIL: "the address is not of this machine",
+    EADDRNOTAVAIL: ABSENT_TEXT,
+    EINVAL: ABSENT_TEXT,
     EACCES: "the port needs the capability CAP_NET_BIND_SERVICE",
   };
   return known[error.code ?? ""] ?? error.message;
