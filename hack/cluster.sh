@@ -57,9 +57,12 @@ check_cluster() {
   done
 }
 
-# exists KIND NAME
+# exists KIND NAME. Ends the script when nobody says: taken for "no", it would be installed over.
 exists() {
-  [ -n "$(kube get "$1" "$2" --ignore-not-found -o name)" ]
+  local found
+  found=$(kube get "$1" "$2" --ignore-not-found -o name 2>"$work/error") ||
+    fail "Cannot read the $1 $2: $(tail -n 1 "$work/error"): nothing more is done; run this again"
+  [ -n "$found" ]
 }
 
 # field KIND NAME JSONPATH: empty where there is no such object or field.

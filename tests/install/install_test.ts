@@ -327,6 +327,18 @@ for (const { what, setting, args = [], env = {}, code = 1, text } of REFUSALS) {
   });
 }
 
+test("install.sh does not take an error of the API server for an object that is not there", async (context) => {
+  const at = await prepare(context);
+  const wrapper = join(at.operator.hack, "kubectl");
+  const refusal = 'case "$*" in *"get daemonset nodens "*) echo "no leader" >&2; exit 1 ;; esac';
+  const text = `#!/bin/bash\n${refusal}\nexec "${at.operator.kubectl}" "$@"\n`;
+  writeFileSync(wrapper, text, { mode: 0o755 });
+  const env = { KUBECTL: wrapper };
+  const words = /Cannot read the daemonset nodens: no leader: nothing more is done/;
+  expectRefused(await at.operator.install({ env }), 1, words);
+  assert.deepEqual(at.cluster.server.writes, []);
+});
+
 test("install.sh refuses a configmap.yaml that is for somebody else, or filters what is there", async (context) => {
   const at = await prepare(context, { shape: { dnsIps: ["10.96.0.10", "fd96::a"] } });
   const file = join(at.operator.hack, "configmap.yaml");

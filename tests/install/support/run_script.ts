@@ -22,6 +22,8 @@ export interface ScriptOptions {
 export class Operator {
   /** The folder hack of it, where configmap.yaml belongs. */
   readonly hack: string;
+  /** What the scripts run in its place: see wrapperText. */
+  readonly kubectl: string;
   readonly #env: NodeJS.ProcessEnv;
 
   constructor(context: Ending, cluster: FakeCluster, kubectl = KUBECTL) {
@@ -35,8 +37,8 @@ export class Operator {
     cpSync(join(ROOT, "deploy", "kubernetes"), join(folder, "deploy", "kubernetes"), {
       recursive: true,
     });
-    const wrapper = join(folder, "kubectl");
-    writeFileSync(wrapper, wrapperText(kubectl, cluster.server.url), { mode: 0o755 });
+    this.kubectl = join(folder, "kubectl");
+    writeFileSync(this.kubectl, wrapperText(kubectl, cluster.server.url), { mode: 0o755 });
     const config = join(folder, "config");
     writeFileSync(config, kubeconfig(cluster.server.url));
     // No settings of whoever runs the test.
@@ -45,7 +47,7 @@ export class Operator {
       PATH,
       HOME: folder,
       KUBECONFIG: config,
-      KUBECTL: wrapper,
+      KUBECTL: this.kubectl,
       NODENS_POLL_SEC: "0.2",
     };
   }
