@@ -23,7 +23,7 @@ export interface RemovalOptions {
 /** @throws {InstallError} where nothing is installed, or something cannot be removed. */
 export async function uninstall(host: Host, options: RemovalOptions): Promise<void> {
   if (!host.isRoot) throw new InstallError("Cannot remove nodens: only root may: run it with sudo");
-  const state = readState(host);
+  let state = readState(host);
   if (state === null) {
     const why = `there is no ${STATE_PATH}, which says what was there before`;
     throw new InstallError(`Cannot remove nodens: ${why}: see deploy/systemd for the way by hand`);
@@ -34,6 +34,8 @@ export async function uninstall(host: Host, options: RemovalOptions): Promise<vo
   // The machine asks others first, and then nobody is asked any more.
   const { first, last } = commandsBehind(state.resolver);
   for (const words of first) await removal.run(words);
+  // Units that have just been stopped may have noted a newer resolv.conf meanwhile.
+  state = readState(host) ?? state;
   for (const path of Object.keys(state.before).reverse().filter(isOther)) {
     removal.restore(path, state);
   }

@@ -51,7 +51,7 @@ test("start after SIGKILL, with rules left over", async (context) => {
   await lab.untilIntercepting(last, ADDRESSES);
   const seen = await node.settle();
   figures.atMost("refused", seen.losses["refused"] ?? 0, 0);
-  figures.atMost("lost by one UDP client", seen.udp.lostMax, 0);
+  figures.atMost("lost by one UDP client", seen.udp.lostMax, 0, { slack: 1 });
   figures.atMost("lost by one TCP client", seen.tcp.lostMax, 1);
   figures.assertMet(seen.text);
   await node.stop();
