@@ -44,6 +44,8 @@ export class Readiness {
 
   /** Tells how it is now, and from then on what changes, within half a second. */
   follow(listener: ReadinessListener): void {
+    // Those who follow already hear first of what has changed since they were told.
+    this.look();
     this.#listeners.push(listener);
     const missing = this.missing();
     this.#told = missing.join();

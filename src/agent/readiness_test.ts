@@ -43,6 +43,17 @@ test("Readiness.follow() tells the state at once, then each change once", (conte
   assert.deepEqual(told, ["interception", "", "stopping"]);
 });
 
+test("Readiness.follow() leaves no change untold to those who follow already", (context) => {
+  const { state, readiness, told, listener } = make(context);
+  state.isIntercepting = false;
+  readiness.follow(listener);
+  state.isIntercepting = true;
+  const later: string[] = [];
+  readiness.follow((missing) => later.push(`${missing}`));
+  readiness.look();
+  assert.deepEqual([told, later], [["interception", ""], [""]]);
+});
+
 test("Readiness.follow() notices a change by itself", async (context) => {
   const { state, readiness } = make(context);
   const { promise, resolve } = Promise.withResolvers<void>();
