@@ -96,7 +96,8 @@ export function put(host: Host, path: string, found: Found): void {
   if (found.kind === "link") {
     symlinkSync(found.target, next);
   } else {
-    writeFileSync(next, Buffer.from(found.base64, "base64"));
+    // Never readable by more than in the end; the mask may have taken bits away.
+    writeFileSync(next, Buffer.from(found.base64, "base64"), { mode: found.mode });
     chmodSync(next, found.mode);
     if (host.isRoot) chownSync(next, found.uid, found.gid);
   }

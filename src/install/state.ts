@@ -3,7 +3,7 @@
  * before each change, so that an installation that ends anywhere can be taken back.
  */
 
-import { type Found, fileOf, type Host, put, readText } from "./host.ts";
+import { type Found, fileOf, type Host, InstallError, put, readText } from "./host.ts";
 
 export const STATE_PATH = "/var/lib/nodens/install.json";
 
@@ -20,10 +20,16 @@ export interface InstallState {
   readonly before: Record<string, Found>;
 }
 
-/** @returns null where nothing is installed. @throws {SyntaxError} when the file is damaged. */
+/** @returns null where nothing is installed. @throws {InstallError} when the file is damaged. */
 export function readState(host: Host): InstallState | null {
   const text = readText(host, STATE_PATH);
-  return text === null ? null : (JSON.parse(text) as InstallState);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as InstallState;
+  } catch (error) {
+    const why = `${(error as Error).message}: see deploy/systemd for the way back by hand`;
+    throw new InstallError(`Cannot read ${STATE_PATH}, which says what was there before: ${why}`);
+  }
 }
 
 export function writeState(host: Host, state: InstallState): void {
