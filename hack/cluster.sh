@@ -46,8 +46,8 @@ check_cluster() {
   # "gitVersion": "v1.31.2"
   version=$(printf '%s' "$version" | tr -d ' \n' | sed 's/.*"gitVersion":"v\([0-9]*\.[0-9]*\)[^"]*".*/\1/')
   case "$version" in
-  1.[0-9]*) kubernetes_minor=${version#1.} ;;
-  *) fail "Cannot read the version of the cluster: found \"$version\", expected 1.14 or later" ;;
+  1.1[4-9] | 1.[2-9][0-9]) kubernetes_minor=${version#1.} ;;
+  *) fail "Cannot go on with Kubernetes \"$version\": expected 1.14 or later" ;;
   esac
   local what
   for what in "$@"; do

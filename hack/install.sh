@@ -20,7 +20,7 @@
 # node-cache and k8s-local-dns go on until nodens answers on every node. Then they are removed, and what
 # they were is kept in the ConfigMap nodens-before, for ./uninstall.sh --restore.
 #
-# Exit codes: 0 done, 1 failed (all is as before), 2 wrong usage.
+# Exit codes: 0 done, 1 failed (all is as before, or it says what is not), 2 wrong usage.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=hack/cluster.sh
@@ -446,20 +446,29 @@ prove_nodes() {
 
 roll_back() {
   step 'Putting everything back'
+  local left=''
   if [ -n "$is_upgrade" ]; then
-    [ ! -s "$work/configmap-before" ] || kube apply -f "$work/configmap-before" | sed 's/^/  /'
-    kube rollout undo "daemonset/$name" 2>&1 | sed 's/^/  /' || true
+    [ ! -s "$work/configmap-before" ] || put_back apply -f "$work/configmap-before"
+    put_back rollout undo "daemonset/$name"
     wait_ready || warn "the version before is not ready everywhere either: kubectl -n $namespace get pods -l k8s-app=$name"
   else
-    kube delete daemonset "$name" --ignore-not-found | sed 's/^/  /'
+    put_back delete daemonset "$name" --ignore-not-found
     wait_until_gone "k8s-app=$name" nodens ||
       warn "nodens does not end on some nodes: ./uninstall.sh --force-cleanup"
     local service
-    [ -s "$work/configmap-before" ] || kube delete configmap "$name" --ignore-not-found | sed 's/^/  /'
-    for service in $services; do kube delete service "$service" --ignore-not-found | sed 's/^/  /'; done
-    kube delete serviceaccount "$name" --ignore-not-found | sed 's/^/  /'
+    [ -s "$work/configmap-before" ] || put_back delete configmap "$name" --ignore-not-found
+    for service in $services; do put_back delete service "$service" --ignore-not-found; done
+    put_back delete serviceaccount "$name" --ignore-not-found
   fi
+  [ -z "$left" ] ||
+    fail "nodens is not installed, and not everything could be put back: see above; run ./uninstall.sh when the cluster answers again"
   fail "nodens is not installed: what is said above keeps it from that; everything is as before"
+}
+
+# put_back WORDS...: kubectl; what fails is noted in `left`, and no reason to leave the rest.
+put_back() {
+  kube "$@" >"$work/out" 2>&1 || left=1
+  sed 's/^/  /' "$work/out"
 }
 
 # Keeps what they were, then removes them one after the other.

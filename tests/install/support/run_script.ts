@@ -23,7 +23,7 @@ export class Operator {
   /** The folder hack of it, where configmap.yaml belongs. */
   readonly hack: string;
   /** What the scripts run in its place: see wrapperText. */
-  readonly kubectl: string;
+  readonly #kubectl: string;
   readonly #env: NodeJS.ProcessEnv;
 
   constructor(context: Ending, cluster: FakeCluster, kubectl = KUBECTL) {
@@ -37,8 +37,8 @@ export class Operator {
     cpSync(join(ROOT, "deploy", "kubernetes"), join(folder, "deploy", "kubernetes"), {
       recursive: true,
     });
-    this.kubectl = join(folder, "kubectl");
-    writeFileSync(this.kubectl, wrapperText(kubectl, cluster.server.url), { mode: 0o755 });
+    this.#kubectl = join(folder, "kubectl");
+    writeFileSync(this.#kubectl, wrapperText(kubectl, cluster.server.url), { mode: 0o755 });
     const config = join(folder, "config");
     writeFileSync(config, kubeconfig(cluster.server.url));
     // No settings of whoever runs the test.
@@ -47,9 +47,18 @@ export class Operator {
       PATH,
       HOME: folder,
       KUBECONFIG: config,
-      KUBECTL: this.kubectl,
+      KUBECTL: this.#kubectl,
       NODENS_POLL_SEC: "0.2",
     };
+  }
+
+  /** A kubectl that fails when it is called with `words`, and says why; otherwise the usual one. */
+  kubectlThat(words: string, failure: string): string {
+    const path = join(this.hack, "kubectl");
+    const refusal = `case "$* " in *"${words} "*) echo "${failure}" >&2; exit 1 ;; esac`;
+    const text = `#!/bin/bash\n${refusal}\nexec "${this.#kubectl}" "$@"\n`;
+    writeFileSync(path, text, { mode: 0o755 });
+    return path;
   }
 
   /** `cp configmap.yaml.sample configmap.yaml` */
